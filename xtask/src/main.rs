@@ -1,0 +1,63 @@
+//! `cargo xtask`: the project's own chores, one word each.
+//!
+//! Knows cargo's command line. Must never know how wheelwright works inside.
+
+use std::process::{Command, ExitCode};
+
+const HELP: &str = "\
+cargo xtask ci [--all]   formatting, lints, every test (--all: the long real sets, too)
+cargo xtask bless        accept the expectations the tests see now
+cargo xtask schema       print the JSON Schema of recipes";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let commands: Vec<Vec<&str>> = match words.as_slice() {
+        ["ci"] => ci(),
+        ["ci", "--all"] => [ci(), long()].concat(),
+        ["bless"] => return run(&["test", "--workspace"], Some(("UPDATE_EXPECT", "1"))),
+        ["schema"] => vec![vec!["run", "--quiet", "--package", "builder", "--", "schema"]],
+        _ => {
+            eprintln!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    for command in commands {
+        let code = run(&command, None);
+        if code != ExitCode::SUCCESS {
+            return code;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// The same lines a developer would type, in the order that fails soonest.
+fn ci() -> Vec<Vec<&'static str>> {
+    vec![
+        vec!["fmt", "--all", "--check"],
+        vec!["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
+        vec!["test", "--workspace", "--locked"],
+    ]
+}
+
+/// What takes longer than a coffee: the whole base set and the example corpus.
+fn long() -> Vec<Vec<&'static str>> {
+    vec![
+        vec!["run", "--release", "--", "build", "--base", "--no-link"],
+        vec!["run", "--release", "--", "build", "recipe-examples/corpus", "--no-link"],
+    ]
+}
+
+fn run(arguments: &[&str], variable: Option<(&str, &str)>) -> ExitCode {
+    eprintln!("$ cargo {}", arguments.join(" "));
+    let mut command = Command::new("cargo");
+    command.args(arguments).envs(variable);
+    match command.status() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(status) => ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)),
+        Err(e) => {
+            eprintln!("failed to start cargo: {e}");
+            ExitCode::from(3)
+        }
+    }
+}
