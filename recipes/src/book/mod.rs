@@ -1,0 +1,341 @@
+//! Layers of recipes: base, workspace, overlays; later wins, composing.
+//!
+//! Knows merging and which layer each value came from. Must never know the target or the disk.
+//!
+//! - A recipe of a later layer replaces the one of the same name *and*
+//!   version; another version of a name stands beside it.
+//! - `extends = true` merges into every earlier recipe of that name,
+//!   `extends = "1.2.3"` into that version only. Recipes of a layer are laid
+//!   down before its extensions, so an extension may mean one beside it.
+//! - Merging: scalars replace, tables merge, lists replace unless
+//!   `{ append = [..], remove = [..] }`. A `[source]` that says where it is
+//!   replaces the earlier one, all but its patches.
+
+mod merge;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::codes;
+use crate::diag::{Finding, Place, Severity, SourceFile, did_you_mean};
+use crate::name::{PackageName, Version};
+use crate::node::{Node, Table, Value};
+use crate::parse::{self, Identity};
+use crate::recipe::Recipe;
+use crate::schema;
+
+/// Some files of equal rank.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// What `show --origin` calls it: `base`, `recipes`, an overlay's path.
+    pub name: String,
+    /// Its files, in the order of their paths.
+    pub files: Vec<LayerFile>,
+}
+
+/// One recipe file.
+#[derive(Clone, Debug)]
+pub struct LayerFile {
+    /// Path and text.
+    pub file: Arc<SourceFile>,
+    /// The text of the pyproject.toml in the folder of a `path` source
+    /// ([`crate::node::path_source_dir`]), for `version = { from = "pyproject" }`.
+    pub pyproject: Option<String>,
+}
+
+/// All recipes of all layers, merged.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    /// The good recipes. Several versions of a name may be among them.
+    pub recipes: Vec<Recipe>,
+    tables: Vec<Table>,
+    /// Layer of each file, by the file's address (the places keep it alive).
+    layers: HashMap<usize, Arc<str>>,
+}
+
+/// One value of a recipe: dotted key, value, layer, `file:line`.
+pub type OriginRow = (String, String, String, String);
+
+impl Book {
+    /// Where each value of a recipe comes from, in the order of its table.
+    pub fn origins(&self, index: usize) -> Vec<OriginRow> {
+        let mut out = Vec::new();
+        if let Some(table) = self.tables.get(index) {
+            self.rows(table, "", &mut out);
+        }
+        out
+    }
+
+    /// The merged table of a recipe.
+    pub fn table(&self, index: usize) -> Option<&Table> {
+        self.tables.get(index)
+    }
+
+    /// The layer a place's file belongs to.
+    pub fn layer_of(&self, place: &Place) -> Option<&str> {
+        self.layers.get(&address(&place.file)).map(|name| &**name)
+    }
+
+    fn rows(&self, table: &Table, path: &str, out: &mut Vec<OriginRow>) {
+        for entry in &table.entries {
+            let name = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
+            self.row(name, &entry.node, out);
+        }
+    }
+
+    fn row(&self, name: String, node: &Node, out: &mut Vec<OriginRow>) {
+        match &node.value {
+            Value::Table(inner) if !inner.entries.is_empty() => return self.rows(inner, &name, out),
+            // A list whose items have different homes is shown item by item.
+            Value::Array(items)
+                if items.iter().any(|i| i.place.file != node.place.file || i.as_table().is_some()) =>
+            {
+                for (at, item) in items.iter().enumerate() {
+                    self.row(format!("{name}[{at}]"), item, out);
+                }
+                return;
+            }
+            _ => {}
+        }
+        let layer = self.layer_of(&node.place).unwrap_or("").to_owned();
+        let line = node.place.line_col().0;
+        out.push((name, node.text(), layer, format!("{}:{line}", node.place.file.path)));
+    }
+}
+
+fn address(file: &Arc<SourceFile>) -> usize {
+    Arc::as_ptr(file) as usize
+}
+
+/// A file, read and shape-checked.
+struct Text {
+    table: Table,
+    file: Arc<SourceFile>,
+    identity: Option<Identity>,
+    good: bool,
+}
+
+/// A recipe while layers are being laid on it.
+struct Entry {
+    table: Table,
+    file: Arc<SourceFile>,
+    layer: usize,
+    pname: PackageName,
+    version: Version,
+    good: bool,
+}
+
+/// The recipes so far.
+#[derive(Default)]
+struct Shelf {
+    entries: Vec<Entry>,
+    by_name: HashMap<PackageName, Vec<usize>>,
+    /// Names of files that could not be read well enough to be laid down.
+    broken: HashSet<PackageName>,
+}
+
+/// Lays the layers on each other and reads every recipe.
+///
+/// Returns the good recipes and all findings, in the order of files and
+/// lines; a recipe with an error is not in the book, the others are.
+pub fn assemble(layers: &[Layer]) -> (Book, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let mut shelf = Shelf::default();
+    let mut names = HashMap::new();
+    let mut order = HashMap::new();
+    for (at, layer) in layers.iter().enumerate() {
+        let name: Arc<str> = layer.name.as_str().into();
+        let mut extensions = Vec::new();
+        for file in &layer.files {
+            names.insert(address(&file.file), name.clone());
+            order.insert(address(&file.file), order.len());
+            let text = read(file, &mut findings);
+            if parse::extends(&text.table).is_some() {
+                extensions.push(text);
+            } else {
+                shelf.define(text, at, &name, &mut findings);
+            }
+        }
+        for text in extensions {
+            shelf.extend(&text, &mut findings);
+        }
+    }
+    let mut book = Book { layers: names, ..Book::default() };
+    for entry in shelf.entries {
+        let layer = &layers[entry.layer].name;
+        let (recipe, more) =
+            parse::recipe(&entry.table, (&entry.pname, &entry.version), (&entry.file, layer));
+        findings.extend(more);
+        if let Some(recipe) = recipe.filter(|_| entry.good) {
+            book.recipes.push(recipe);
+            book.tables.push(entry.table);
+        }
+    }
+    (book, in_order(findings, &order))
+}
+
+fn read(file: &LayerFile, findings: &mut Vec<Finding>) -> Text {
+    let start = findings.len();
+    let (mut table, syntax) = crate::node::read(&file.file);
+    if !syntax.is_empty() {
+        // What is missing may only be unreadable: nothing more is said.
+        findings.extend(syntax);
+
+        return Text { table, file: file.file.clone(), identity: None, good: false };
+    }
+    schema::check(&mut table, schema::RECIPE, findings);
+    let identity = parse::identity(&table, &file.file, file.pyproject.as_deref(), findings);
+    let good = findings[start..].iter().all(|f| f.severity != Severity::Error);
+    Text { table, file: file.file.clone(), identity, good }
+}
+
+/// Findings of several versions of one recipe are said once.
+fn in_order(mut findings: Vec<Finding>, order: &HashMap<usize, usize>) -> Vec<Finding> {
+    let key = |f: &Finding| {
+        let place = f.place.as_ref();
+        place.map_or((usize::MAX, 0), |p| {
+            (order.get(&address(&p.file)).copied().unwrap_or(usize::MAX), p.span.start)
+        })
+    };
+    findings.sort_by_key(key);
+    let mut seen = HashSet::new();
+    findings.retain(|f| {
+        let place = f.place.as_ref().map(|p| (address(&p.file), p.span.start, p.span.end));
+        seen.insert((place, f.code, f.message.clone()))
+    });
+    findings
+}
+
+impl Shelf {
+    fn define(&mut self, text: Text, layer: usize, layer_name: &str, findings: &mut Vec<Finding>) {
+        let Some(Identity { pname, version: Some(version) }) = text.identity else {
+            self.broken.extend(text.table.str("pname").and_then(|n| n.parse().ok()));
+            return;
+        };
+        let same = self.by_name.entry(pname.clone()).or_default();
+        let found = same.iter().copied().find(|at| self.entries[*at].version == version);
+        let place = text.table.get("pname").map(|n| n.place.clone());
+        let entry = Entry { table: text.table, file: text.file, layer, pname, version, good: text.good };
+        match found {
+            None => {
+                same.push(self.entries.len());
+                self.entries.push(entry);
+            }
+            Some(at) if self.entries[at].layer == layer => {
+                let first = self.entries[at].table.get("pname").map(|n| &n.place);
+                let first = first.map_or(String::new(), |p| format!("{}:{}", p.file.path, p.line_col().0));
+                findings.push(Finding {
+                    place,
+                    ..Finding::error(
+                        codes::DUPLICATE_RECIPE,
+                        Place { file: entry.file.clone(), span: 0..0 },
+                        format!("a second recipe for `{}` {} in `{layer_name}`", entry.pname, entry.version),
+                    )
+                    .hint(format!("the first is {first}; remove one, or give one another version"))
+                });
+            }
+            Some(at) => self.entries[at] = entry,
+        }
+    }
+
+    fn extend(&mut self, text: &Text, findings: &mut Vec<Finding>) {
+        let Some(identity) = &text.identity else { return };
+        let Some(targets) = self.targets(text, identity, findings) else { return };
+        if let Some(new) = &identity.version
+            && !self.may_become(text, &targets, new, findings)
+        {
+            return;
+        }
+        for at in targets {
+            let entry = &mut self.entries[at];
+            let start = findings.len();
+            if let Some(new) = identity.version.as_ref().filter(|new| **new != entry.version) {
+                merge::stale_hash(&entry.table, &text.table, (&entry.version, new), findings);
+                entry.version = new.clone();
+            }
+
+            let whose = format!("`{}` {}", entry.pname, entry.version);
+            merge::recipe(&mut entry.table, &text.table, &whose, findings);
+            entry.good &= text.good && findings[start..].iter().all(|f| f.severity != Severity::Error);
+        }
+    }
+
+    /// The recipes an extension is about; `None` after a finding.
+    fn targets(&self, text: &Text, identity: &Identity, findings: &mut Vec<Finding>) -> Option<Vec<usize>> {
+        let (node, version) = parse::extends(&text.table)?;
+        let pname = &identity.pname;
+        let wanted = match version {
+            Some(_) => Some(parse::extended_version(node, findings)?),
+            None => None,
+        };
+        let Some(all) = self.by_name.get(pname) else {
+            if !self.broken.contains(pname) {
+                let place = text.table.get("pname").map_or(&node.place, |n| &n.place).clone();
+                let finding = Finding::error(
+                    codes::EXTENDS_NOTHING,
+                    place,
+                    format!("there is no earlier recipe named `{pname}` to extend"),
+                );
+                findings.push(match did_you_mean(pname.as_ref(), self.by_name.keys().map(AsRef::as_ref)) {
+                    Some(near) => finding
+                        .label(format!("did you mean `{near}`?"))
+                        .hint(format!("write `pname = \"{near}\"`")),
+                    None => finding.hint("remove `extends` if this is the whole recipe"),
+                });
+            }
+            return None;
+        };
+        let fits = |at: &&usize| wanted.as_ref().is_none_or(|w| self.entries[**at].version == *w);
+        let targets: Vec<usize> = all.iter().filter(fits).copied().collect();
+        if targets.is_empty() {
+            let versions: Vec<_> =
+                all.iter().map(|at| format!("`\"{}\"`", self.entries[*at].version)).collect();
+            findings.push(
+                Finding::error(
+                    codes::EXTENDS_NOTHING,
+                    node.place.clone(),
+                    format!("there is no earlier recipe for `{pname}` {} to extend", version.unwrap_or("")),
+                )
+                .hint(format!("there is {}; `extends = true` means all of them", versions.join(", "))),
+            );
+            return None;
+        }
+        Some(targets)
+    }
+
+    /// Whether the targets may all be given a version.
+    fn may_become(&self, text: &Text, targets: &[usize], new: &Version, findings: &mut Vec<Finding>) -> bool {
+        let place = text.table.get("version").map(|n| n.place.clone());
+        let say = |message: String, hint: String| Finding {
+            place: place.clone(),
+            ..Finding::error(codes::AMBIGUOUS_VERSION, Place { file: text.file.clone(), span: 0..0 }, message)
+                .hint(hint)
+        };
+        let first = &self.entries[targets[0]];
+        if targets.len() > 1 {
+            let versions: Vec<_> = targets.iter().map(|at| self.entries[*at].version.to_string()).collect();
+            findings.push(say(
+                format!("{} recipes of `{}` would all become {new}", targets.len(), first.pname),
+                format!(
+                    "there are {}: say which one to extend, `extends = \"{}\"`",
+                    versions.join(", "),
+                    versions[0]
+                ),
+            ));
+            return false;
+        }
+        let taken = self.by_name[&first.pname]
+            .iter()
+            .any(|at| *at != targets[0] && self.entries[*at].version == *new);
+        if taken {
+            findings.push(say(
+                format!("`{}` {} would become {new}, which is there already", first.pname, first.version),
+                format!("to change that one, write `extends = \"{new}\"` and no `version`"),
+            ));
+        }
+        !taken
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! The static check: everything wrong with what some goals need, at once.
+//!
+//! Knows which closures a plan will need and that building must not go in
+//! circles. Must never know how a plan is made.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::diag::Finding;
+
+use super::edge::Edge;
+use super::trouble::{self, Line, Trouble, What};
+use super::{PackageSet, Purpose, RecipeId};
+
+/// Which recipes must be installed before one can be built.
+type BuildGraph = BTreeMap<RecipeId, Vec<RecipeId>>;
+
+impl PackageSet {
+    /// Everything wrong with the closures that building and checking `goals`
+    /// needs: names, versions, applications, disabled recipes, conflicts and
+    /// build cycles. One finding for one cause, in the order of the files. A
+    /// disabled goal is an error; leave it out where "all there is" is meant.
+    pub fn findings(&self, goals: &[RecipeId]) -> Vec<Finding> {
+        let mut troubles = Vec::new();
+        let mut graph = BuildGraph::new();
+        let mut seen = vec![false; self.recipes.len()];
+        let mut todo: VecDeque<RecipeId> = VecDeque::new();
+        let mut reach = |ids: &[RecipeId], todo: &mut VecDeque<RecipeId>| {
+            for id in ids {
+                if !std::mem::replace(&mut seen[id.0], true) {
+                    todo.push_back(*id);
+                }
+            }
+        };
+        reach(goals, &mut todo);
+        for id in goals {
+            reach(&self.needed(&Purpose::Check(*id), &mut troubles), &mut todo);
+        }
+        while let Some(id) = todo.pop_front() {
+            let build = self.needed(&Purpose::Build(id), &mut troubles);
+            reach(&build, &mut todo);
+            reach(&self.needed(&Purpose::Run(id, Vec::new()), &mut troubles), &mut todo);
+            graph.insert(id, build);
+            troubles.extend(self.unknown_extras(id));
+        }
+        troubles.extend(self.cycles(&graph));
+        trouble::findings(self, troubles)
+    }
+
+    /// The recipes that using some others may touch: those whose build, run
+    /// or check closure has one of `ids` in it, and so on upwards. Sorted by
+    /// name; `ids` themselves are not in it.
+    pub fn dependents(&self, ids: &[RecipeId]) -> Vec<RecipeId> {
+        let mut users: BTreeMap<RecipeId, BTreeSet<RecipeId>> = BTreeMap::new();
+        for id in self.ids() {
+            for purpose in [Purpose::Build(id), Purpose::Run(id, Vec::new()), Purpose::Check(id)] {
+                for needed in self.needed(&purpose, &mut Vec::new()) {
+                    users.entry(needed).or_default().insert(id);
+                }
+            }
+        }
+        let mut found: BTreeSet<RecipeId> = ids.iter().copied().collect();
+        let mut todo: Vec<RecipeId> = ids.to_vec();
+        while let Some(id) = todo.pop() {
+            let new = users.get(&id).into_iter().flatten().filter(|user| found.insert(**user));
+            todo.extend(new.copied().collect::<Vec<_>>());
+        }
+        let mut found: Vec<RecipeId> = found.into_iter().filter(|id| !ids.contains(id)).collect();
+        found.sort_by_key(|id| self.position(*id));
+        found
+    }
+
+    /// The members of a closure, as far as it goes; what is wrong is noted.
+    fn needed(&self, purpose: &Purpose, troubles: &mut Vec<Trouble>) -> Vec<RecipeId> {
+        match self.examine(purpose) {
+            Ok(members) => members.iter().map(|member| member.id).collect(),
+            Err(failure) => {
+                troubles.extend(failure.troubles);
+                failure.members
+            }
+        }
+    }
+
+    /// Extras a recipe asks for that nothing it could mean has.
+    fn unknown_extras(&self, id: RecipeId) -> Vec<Trouble> {
+        let edges = self.edges(id);
+        let mut found = Vec::new();
+        for edge in edges.build.iter().chain(&edges.run).filter(|edge| !edge.extras.is_empty()) {
+            let Some(meant) = edge.to.and_then(|name| self.best(name, &[edge])) else { continue };
+            for extra in edge.extras.iter().filter(|extra| self.extra_edges(meant, extra).is_none()) {
+                let (what, lines) = (What::UnknownExtra(meant, extra.clone()), vec![Line::of(self, edge)]);
+                found.push(Trouble { what, lines, notes: Vec::new() });
+            }
+        }
+        found
+    }
+
+    /// One shortest cycle for each knot of recipes that need each other built.
+    fn cycles(&self, graph: &BuildGraph) -> Vec<Trouble> {
+        let knotted = knotted(graph);
+        let mut covered: BTreeSet<RecipeId> = BTreeSet::new();
+        let mut found = Vec::new();
+        for start in &knotted {
+            if covered.contains(start) {
+                continue;
+            }
+            let Some(cycle) = shortest_cycle(graph, &knotted, *start) else { continue };
+            let (down, up) = (reachable(graph, &knotted, *start), reaching(graph, &knotted, *start));
+            covered.extend(down.intersection(&up));
+            found.push(self.told_cycle(cycle));
+        }
+        found
+    }
+
+    /// A cycle with the line of each requirement on the way.
+    fn told_cycle(&self, cycle: Vec<RecipeId>) -> Trouble {
+        let (mut lines, mut notes) = (Vec::new(), Vec::new());
+        for (i, from) in cycle.iter().enumerate() {
+            let to = cycle[(i + 1) % cycle.len()];
+            self.build_chain(*from, to, |edge| {
+                lines.push(Line::of(self, edge));
+                notes.push(edge.sentence(self));
+            });
+        }
+        // The first requirement is where the finding stands.
+        lines.truncate(1);
+        Trouble { what: What::Cycle(cycle), lines, notes }
+    }
+
+    /// The requirements that lead from building one recipe to another.
+    fn build_chain(&self, from: RecipeId, to: RecipeId, mut tell: impl FnMut(&Edge)) {
+        self.started(&Purpose::Build(from), |start| {
+            let walk = self.resolve(start);
+            let parent = walk.visits.iter().find(|v| v.choice == Some(to)).and_then(|v| v.parent);
+            let chain = parent.map(|edge| walk.chain(self, edge)).unwrap_or_default();
+            chain.into_iter().for_each(&mut tell);
+        });
+    }
+}
+
+/// What is left when everything that can be built in some order is taken
+/// away: the cycles, and what needs one.
+fn knotted(graph: &BuildGraph) -> BTreeSet<RecipeId> {
+    let mut waits: BTreeMap<RecipeId, usize> = BTreeMap::new();
+    let mut users: BTreeMap<RecipeId, Vec<RecipeId>> = BTreeMap::new();
+    for (id, needs) in graph {
+        waits.insert(*id, needs.len());
+        needs.iter().for_each(|need| users.entry(*need).or_default().push(*id));
+    }
+    let mut ready: Vec<RecipeId> = waits.iter().filter(|(_, n)| **n == 0).map(|(id, _)| *id).collect();
+    while let Some(id) = ready.pop() {
+        waits.remove(&id);
+        for user in users.get(&id).into_iter().flatten() {
+            if let Some(n) = waits.get_mut(user) {
+                *n -= 1;
+                if *n == 0 {
+                    ready.push(*user);
+                }
+            }
+        }
+    }
+    waits.into_keys().collect()
+}
+
+fn shortest_cycle(graph: &BuildGraph, within: &BTreeSet<RecipeId>, start: RecipeId) -> Option<Vec<RecipeId>> {
+    let mut came_from: BTreeMap<RecipeId, RecipeId> = BTreeMap::new();
+    let mut todo = VecDeque::from([start]);
+    while let Some(id) = todo.pop_front() {
+        for next in graph.get(&id).into_iter().flatten().filter(|next| within.contains(next)) {
+            if *next == start {
+                let mut cycle = vec![id];
+                while let Some(before) = came_from.get(cycle.last().expect("it has its end")) {
+                    cycle.push(*before);
+                }
+                cycle.reverse();
+                return Some(cycle);
+            }
+            if !came_from.contains_key(next) {
+                came_from.insert(*next, id);
+                todo.push_back(*next);
+            }
+        }
+    }
+    None
+}
+
+fn reachable(graph: &BuildGraph, within: &BTreeSet<RecipeId>, start: RecipeId) -> BTreeSet<RecipeId> {
+    let mut seen = BTreeSet::from([start]);
+    let mut todo = vec![start];
+    while let Some(id) = todo.pop() {
+        let next = graph.get(&id).into_iter().flatten().filter(|next| within.contains(next));
+        todo.extend(next.filter(|next| seen.insert(**next)).copied().collect::<Vec<_>>());
+    }
+    seen
+}
+
+fn reaching(graph: &BuildGraph, within: &BTreeSet<RecipeId>, end: RecipeId) -> BTreeSet<RecipeId> {
+    let mut reversed = BuildGraph::new();
+    for (id, needs) in graph.iter().filter(|(id, _)| within.contains(id)) {
+        needs.iter().for_each(|need| reversed.entry(*need).or_default().push(*id));
+    }
+    reachable(&reversed, within, end)
+}
