@@ -1,0 +1,141 @@
+//! Everything a watcher of a run may learn, and how a package fails.
+//!
+//! Knows steps by number and label. Must never know who is watching
+//! (terminal, JSON, tests) or exit codes' printing.
+
+use std::time::Duration;
+
+/// What a step is doing; shown in live lines, used in history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StepKind {
+    /// Bytes from the network.
+    Fetch,
+    /// Unpack, patch, source phases.
+    Source,
+    /// PEP 517 build: the raw wheel.
+    Build,
+    /// Relax, normalise, lint: the finished wheel.
+    Finish,
+    /// The wheel unpacked in the store.
+    Install,
+    /// Requires-Dist against the closure.
+    Verify,
+    /// Every declared module can be imported.
+    Imports,
+    /// The package's own tests.
+    Check,
+    /// An environment of this host.
+    Env,
+    /// A wrapped application of this host.
+    App,
+}
+
+impl StepKind {
+    /// The word used in keys, messages and history.
+    pub fn word(self) -> &'static str {
+        match self {
+            StepKind::Fetch => "fetch",
+            StepKind::Source => "source",
+            StepKind::Build => "build",
+            StepKind::Finish => "finish",
+            StepKind::Install => "install",
+            StepKind::Verify => "verify",
+            StepKind::Imports => "imports",
+            StepKind::Check => "check",
+            StepKind::Env => "env",
+            StepKind::App => "app",
+        }
+    }
+}
+
+/// One thing that happened. The order of a run's events is one line.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The plan is made: how many steps may run.
+    Planned {
+        /// Steps in all.
+        steps: usize,
+        /// What history says they take, added up.
+        expected: Duration,
+    },
+    /// A worker began a step.
+    Started {
+        /// Index into the plan.
+        step: usize,
+        /// `flask 3.1.3`.
+        package: String,
+        /// What.
+        kind: StepKind,
+        /// From history.
+        expected: Option<Duration>,
+    },
+    /// A step has something to say (`waiting for another run to build it`).
+    Note {
+        /// Index into the plan.
+        step: usize,
+        /// One line.
+        text: String,
+    },
+    /// A step ended.
+    Finished {
+        /// Index into the plan.
+        step: usize,
+        /// `flask 3.1.3`.
+        package: String,
+        /// What.
+        kind: StepKind,
+        /// How.
+        outcome: Ended,
+        /// How long.
+        took: Duration,
+    },
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It ran.
+    Done,
+    /// The store had it.
+    Reused,
+    /// It ran and gave what was there before: the rebuild stops here.
+    Identical,
+    /// It failed.
+    Failed(Box<Failure>),
+    /// Something it needs failed: the index of that step.
+    Skipped(usize),
+}
+
+/// Why a package's step failed: a value of the report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Decides the exit code of the run.
+    pub kind: crate::error::Kind,
+    /// Failures with the same group are shown together
+    /// (`missing-header:ffi.h`, `hash-mismatch`, `exit-status`).
+    pub group: String,
+    /// One sentence.
+    pub message: String,
+    /// Further sentences, outermost first.
+    pub causes: Vec<String>,
+    /// The last lines of the log, terminal escapes stripped.
+    pub log_tail: Vec<String>,
+    /// What would help.
+    pub hints: Vec<String>,
+    /// Folder left by `--keep-failed`.
+    pub kept: Option<std::path::PathBuf>,
+}
+
+impl From<crate::error::Error> for Failure {
+    fn from(e: crate::error::Error) -> Self {
+        Self {
+            kind: e.kind,
+            group: e.doing.clone(),
+            message: e.doing,
+            causes: e.causes,
+            log_tail: Vec::new(),
+            hints: e.hints,
+            kept: None,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Whether what is in the store is what its name says.
+//!
+//! Knows how to read everything again, in parallel. Must never repair by
+//! guessing: what is damaged is removed and made again by the next run.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+use super::Store;
+use super::gc::{entries, move_away};
+use super::input::Input;
+use super::realisation::Realisation;
+use super::realised::outputs;
+use super::session::Gate;
+use super::state::sql;
+use crate::error::Result;
+use crate::key::{Digest, StepKey, TreeDigest};
+use crate::tree::fs::scan;
+
+/// What a check of the whole store found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Files read.
+    pub blobs: usize,
+    /// Trees read.
+    pub trees: usize,
+    /// Bytes read.
+    pub bytes: u64,
+    /// What is not what its name says, and why; sorted.
+    pub corrupted: Vec<(PathBuf, String)>,
+    /// What a realisation names and is not there; sorted.
+    pub missing: Vec<PathBuf>,
+    /// What is wrong with the database itself.
+    pub database: Vec<String>,
+    /// Realisations that were forgotten, so that the next run makes them again.
+    pub forgotten: usize,
+}
+
+impl VerifyReport {
+    /// Whether nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.corrupted.is_empty() && self.missing.is_empty() && self.database.is_empty()
+    }
+}
+
+/// One thing that was read.
+struct Checked {
+    what: Input,
+    path: PathBuf,
+    /// Its size, or what is wrong.
+    found: Result<u64, String>,
+}
+
+impl Store {
+    /// Reads every blob and tree again. With `repair`, what is damaged is
+    /// removed and its realisations forgotten, so that the next run makes
+    /// them again.
+    pub fn verify(&self, repair: bool) -> Result<VerifyReport> {
+        let mut all: Vec<(Input, PathBuf)> = Vec::new();
+        all.extend(entries(&self.root().join("blobs"))?.into_iter().map(|(d, p)| (Input::Blob(d), p)));
+        let trees = entries(&self.root().join("trees"))?;
+        all.extend(trees.into_iter().map(|(d, p)| (Input::Tree(TreeDigest(d)), p)));
+        let mut checked: Vec<Checked> = all.into_par_iter().map(check).collect();
+        checked.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut report = VerifyReport { database: self.check_database()?, ..VerifyReport::default() };
+        let mut bad = BTreeSet::new();
+        for one in &checked {
+            match one.what {
+                Input::Blob(_) => report.blobs += 1,
+                Input::Tree(_) => report.trees += 1,
+            }
+            match &one.found {
+                Ok(size) => report.bytes += size,
+                // Collected or replaced while we read: not damaged.
+                Err(_) if one.path.symlink_metadata().is_err() => {}
+                Err(why) => {
+                    bad.insert(one.what);
+                    report.corrupted.push((one.path.clone(), why.clone()));
+                }
+            }
+        }
+        let there: BTreeSet<Input> = checked.iter().map(|one| one.what).collect();
+        let rows = self.state().rows()?;
+        for row in &rows {
+            let gone = outputs(&row.realisation)
+                .filter(|output| !there.contains(output) && !self.is_there_now(output));
+            report.missing.extend(gone.map(|output| self.path_of(&output)));
+        }
+        report.missing.sort();
+        report.missing.dedup();
+        if repair {
+            let wanted = |r: &Realisation| outputs(r).any(|o| bad.contains(&o) || !self.is_there_now(&o));
+            let keys: Vec<StepKey> = rows.iter().filter(|r| wanted(&r.realisation)).map(|r| r.key).collect();
+            report.forgotten = keys.len();
+            self.remove_bad(&report, &keys)?;
+        }
+        Ok(report)
+    }
+
+    fn remove_bad(&self, report: &VerifyReport, keys: &[StepKey]) -> Result<()> {
+        let trash = self.temp_dir()?;
+        let _gate = Gate::exclusive(self.root())?;
+        self.state().forget(keys)?;
+        for (n, (path, _)) in report.corrupted.iter().enumerate() {
+            if path.symlink_metadata().is_ok() {
+                move_away(path, &trash.path().join(n.to_string()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn path_of(&self, input: &Input) -> PathBuf {
+        match input {
+            Input::Blob(digest) => self.blob_path(digest),
+            Input::Tree(digest) => self.tree_path(digest),
+        }
+    }
+
+    fn is_there_now(&self, input: &Input) -> bool {
+        self.path_of(input).symlink_metadata().is_ok()
+    }
+
+    fn check_database(&self) -> Result<Vec<String>> {
+        let connection = self.state().connection();
+        let mut ask = connection.prepare("PRAGMA integrity_check").map_err(sql)?;
+        let rows = ask.query_map([], |row| row.get(0));
+        let lines: Vec<String> = rows.and_then(Iterator::collect).map_err(sql)?;
+        Ok(if lines == ["ok"] { Vec::new() } else { lines })
+    }
+}
+
+fn check((what, path): (Input, PathBuf)) -> Checked {
+    let found = match &what {
+        Input::Blob(expected) => check_blob(&path, expected),
+        Input::Tree(expected) => match scan(&path) {
+            Err(e) => Err(e.to_string()),
+            Ok(tree) if tree.digest() == *expected => Ok(tree.size()),
+            Ok(tree) => Err(format!("its digest is {}", tree.digest().hex())),
+        },
+    };
+    Checked { what, path, found }
+}
+
+fn check_blob(path: &std::path::Path, expected: &Digest) -> Result<u64, String> {
+    let meta = path.symlink_metadata().map_err(|e| e.to_string())?;
+    if !meta.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    let digest = File::open(path).and_then(Digest::of_reader).map_err(|e| e.to_string())?;
+    if digest == *expected { Ok(meta.len()) } else { Err(format!("its sha256 is {}", digest.hex())) }
+}
