@@ -1,0 +1,241 @@
+//! Starting an init and watching it: log, timeouts, the wish to stop.
+//!
+//! Knows one child process and what it says. Must never know mounts.
+
+use std::io::{self, PipeReader, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, socketpair};
+
+use super::cgroup::Group;
+use super::init::MARKER;
+use super::spec::{Spec, Wire};
+use super::talk::{self, Inbox, Message};
+use crate::error::{Error, IoContext, Result};
+use crate::exec::Stop;
+use crate::exec::action::{Exit, Limits};
+use crate::exec::log::Log;
+
+/// How long an init that was let go of may take to end everything before it
+/// is killed itself.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What came of one init.
+pub(super) struct Outcome {
+    /// How the program ended, or what the init could not do.
+    pub end: End,
+    /// `/build`, when it came that far.
+    pub build: Option<OwnedFd>,
+    /// The log and how many bytes of it were dropped.
+    pub log: (Vec<u8>, u64),
+}
+
+/// How it ended.
+pub(super) enum End {
+    /// The program ran.
+    Exit(Exit),
+    /// The init could not start it: isolation refused, doing, because.
+    Broken(bool, String, String),
+}
+
+/// What is watched for.
+pub(super) struct Watch<'a> {
+    /// Timeouts and the log's size.
+    pub limits: &'a Limits,
+    /// The wish to stop.
+    pub stop: &'a Stop,
+    /// Where the init is put before it starts anything.
+    pub group: Option<&'a Group<'a>>,
+}
+
+struct Running {
+    child: Child,
+    /// `None` once the other side closed it.
+    socket: Option<OwnedFd>,
+    output: Option<PipeReader>,
+    inbox: Inbox,
+    log: Log,
+    build: Option<OwnedFd>,
+    last: Option<Message>,
+}
+
+/// Runs one init to its end.
+///
+/// # Errors
+/// When no process can be started or spoken to.
+pub(super) fn run(exe: &Path, spec: &Spec, watch: &Watch<'_>) -> Result<Outcome> {
+    let doing = || format!("failed to start `{}` as the init of a cell", exe.display());
+    let (ours, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).doing(doing)?;
+    let (output, input) = io::pipe().doing(doing)?;
+    let spawning = super::SPAWN.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let child = Command::new(exe)
+        .arg0(MARKER)
+        .env_clear()
+        .stdin(Stdio::from(theirs))
+        .stdout(input.try_clone().doing(doing)?)
+        .stderr(input)
+        .spawn()
+        .doing(doing)?;
+    drop(spawning);
+    let mut running = Running {
+        child,
+        socket: Some(ours),
+        output: Some(output),
+        inbox: Inbox::default(),
+        log: Log::new(watch.limits.log),
+        build: None,
+        last: None,
+    };
+    // An init that died already is found by the loop.
+    let _ = talk::send(running.socket.as_ref().expect("it was just put there"), &spec.encode(), None);
+    let cut = running.follow(watch)?;
+    // A Ctrl-C of a terminal may have reached the init before it was a session
+    // of its own.
+    let stopped = running.last.is_none() && watch.stop.is_stopped();
+    running.finish(cut.or(stopped.then_some(Exit::Stopped)))
+}
+
+impl Running {
+    /// Until the init is gone; gives why it was cut short, if it was.
+    fn follow(&mut self, watch: &Watch<'_>) -> Result<Option<Exit>> {
+        let began = Instant::now();
+        let mut heard = began;
+        let mut cut = None;
+        let mut killed_at = began;
+        while self.socket.is_some() {
+            let (deadline, exit) = match cut {
+                Some(_) => (killed_at + GRACE, Exit::Stopped),
+                None => next_deadline(watch.limits, began, heard),
+            };
+            let (spoke, wrote, stopped) = self.wait(watch.stop, deadline, cut.is_none())?;
+            if wrote && self.read_output()? {
+                heard = Instant::now();
+            }
+            if spoke {
+                self.read_message(watch.group)?;
+            }
+            if cut.is_some() {
+                if Instant::now() >= deadline {
+                    let _ = self.child.kill();
+                }
+                continue;
+            }
+            if stopped || Instant::now() >= deadline {
+                cut = Some(if stopped { Exit::Stopped } else { exit });
+                killed_at = Instant::now();
+                self.let_go();
+            }
+        }
+        self.child.wait().doing(|| "failed to wait for the init of a cell")?;
+        Ok(cut)
+    }
+
+    /// Tells the init to end everything: it sees the end of the socket. One
+    /// that still prepares the cell does not look, and has nothing foreign to
+    /// end: it is killed.
+    fn let_go(&mut self) {
+        if let Some(socket) = &self.socket {
+            let _ = rustix::net::shutdown(socket, Shutdown::Write);
+        }
+        if self.build.is_none() {
+            let _ = self.child.kill();
+        }
+    }
+
+    fn wait(&self, stop: &Stop, deadline: Instant, watch_stop: bool) -> Result<(bool, bool, bool)> {
+        let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+        let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 });
+        let mut fds = Vec::with_capacity(3);
+        fds.extend(self.socket.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+        let output_at = self.output.as_ref().map(|fd| {
+            fds.push(PollFd::new(fd, PollFlags::IN));
+            fds.len() - 1
+        });
+        let stop_at = watch_stop.then(|| {
+            fds.push(PollFd::new(stop.wake(), PollFlags::IN));
+            fds.len() - 1
+        });
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error).doing(|| "failed to wait for a build's output"),
+        }
+        let is_ready = |at: Option<usize>| at.is_some_and(|at| !fds[at].revents().is_empty());
+        Ok((is_ready(Some(0)), is_ready(output_at), is_ready(stop_at)))
+    }
+
+    /// Whether there was any.
+    fn read_output(&mut self) -> Result<bool> {
+        let Some(output) = &mut self.output else { return Ok(false) };
+        let mut buffer = [0u8; 1 << 16];
+        let got = output.read(&mut buffer).doing(|| "failed to read a build's output")?;
+        if got == 0 {
+            self.output = None;
+        }
+        self.log.write(&buffer[..got]);
+        Ok(got > 0)
+    }
+
+    fn read_message(&mut self, group: Option<&Group<'_>>) -> Result<()> {
+        let Some(socket) = &self.socket else { return Ok(()) };
+        if !self.inbox.fill(socket).doing(|| "failed to hear from the init of a cell")? {
+            self.socket = None;
+        }
+        while let Some(frame) = self.inbox.frame() {
+            let message =
+                Message::take(&mut &frame[..]).ok_or_else(|| Error::bug("the init said nonsense"))?;
+            match message {
+                Message::Ready => self.build = self.inbox.fds.pop(),
+                Message::Init(pid) => {
+                    if let Some(group) = group {
+                        group.add(pid);
+                    }
+                    self.go();
+                }
+                ended => self.last = Some(ended),
+            }
+        }
+        Ok(())
+    }
+
+    /// One that died meanwhile is found by the loop.
+    fn go(&self) {
+        if let Some(socket) = &self.socket {
+            let _ = talk::send(socket, &[], None);
+        }
+    }
+
+    /// Everybody is dead: what is in the pipe is all there is.
+    fn finish(mut self, cut: Option<Exit>) -> Result<Outcome> {
+        if let Some(output) = &self.output {
+            let _ = rustix::io::ioctl_fionbio(output.as_fd(), true);
+        }
+        while self.output.is_some() && self.read_output().unwrap_or(false) {}
+        let end = match (cut, self.last) {
+            (Some(exit), _) => End::Exit(exit),
+            (None, Some(Message::Exited(code))) => End::Exit(Exit::Code(code as i32)),
+            (None, Some(Message::Killed(signal))) => End::Exit(Exit::Signal(signal as i32)),
+            (None, Some(Message::Failed(isolation, doing, because))) => {
+                End::Broken(isolation, doing, because)
+            }
+            // The out-of-memory killer takes the init of a cell with the rest.
+            (None, _) if self.build.is_some() => End::Exit(Exit::Signal(libc::SIGKILL)),
+            (None, _) => {
+                End::Broken(false, "failed to prepare the process".to_owned(), "its init died".to_owned())
+            }
+        };
+        Ok(Outcome { end, build: self.build, log: self.log.finish() })
+    }
+}
+
+fn next_deadline(limits: &Limits, began: Instant, heard: Instant) -> (Instant, Exit) {
+    let far = Duration::from_secs(365 * 24 * 3600);
+    let total = began + limits.timeout.min(far);
+    let silence = heard + limits.silence.min(far);
+    if silence < total { (silence, Exit::Silent) } else { (total, Exit::TimedOut) }
+}

@@ -1,0 +1,106 @@
+//! Running actions on this machine.
+//!
+//! Knows which operating system this is, and nothing else of it: what differs
+//! lives in `linux` and `other`. Must never know Python.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{ExecError, Executor, Fact, Stop};
+use crate::error::Result;
+use crate::exec::action::{Action, ActionResult};
+use crate::key::TreeDigest;
+
+#[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "other.rs")]
+mod os;
+mod take_over;
+
+pub use os::{jobserver, on_interrupt};
+pub use take_over::become_command;
+
+/// Where the jobserver's fifo is seen by an action at every level:
+/// `MAKEFLAGS=--jobserver-auth=fifo:/s/jobserver`.
+pub const JOBSERVER: &str = "/s/jobserver";
+
+/// What a local executor needs to know. Cheap to clone.
+#[derive(Clone)]
+pub struct LocalOptions {
+    /// Where the store keeps a tree.
+    pub trees: Arc<dyn Fn(&TreeDigest) -> PathBuf + Send + Sync>,
+    /// Existing folder on the store's disk for work folders and results.
+    pub work: PathBuf,
+    /// Folder for the prepared tools of `HostView::Minimal`; made when missing,
+    /// may be shared by several runs and deleted at any time between runs.
+    pub toolbox: PathBuf,
+    /// When given: work folders of failed actions are left here, with a `run.sh`
+    /// that re-enters the same isolation. Made when missing.
+    pub keep_failed: Option<PathBuf>,
+    /// A fifo (mode 0666) that an action finds at [`JOBSERVER`].
+    pub jobserver: Option<PathBuf>,
+    /// The binary whose `main` begins with [`init_main`]: `/proc/self/exe`, but
+    /// in tests.
+    pub init_exe: PathBuf,
+    /// Where `/build` lies.
+    pub build_on: BuildOn,
+}
+
+impl LocalOptions {
+    /// The usual options: `work` and `toolbox` as given, nothing kept.
+    pub fn new(
+        trees: impl Fn(&TreeDigest) -> PathBuf + Send + Sync + 'static,
+        work: impl Into<PathBuf>,
+        toolbox: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            trees: Arc::new(trees),
+            work: work.into(),
+            toolbox: toolbox.into(),
+            keep_failed: None,
+            jobserver: None,
+            init_exe: "/proc/self/exe".into(),
+            build_on: BuildOn::Auto,
+        }
+    }
+}
+
+/// Where a cell's `/build` lies. Changes speed, never results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuildOn {
+    /// In memory when the expected size fits well, else on disk.
+    Auto,
+    /// In memory.
+    Memory,
+    /// In the work folder.
+    Disk,
+}
+
+/// Runs actions as processes of this machine.
+pub struct Local(os::Local);
+
+/// An executor for this machine. Looks at the host's system folders once;
+/// whether a level can be had shows at the first action that asks for it.
+///
+/// # Errors
+/// When the work folder cannot be used.
+pub fn local(options: &LocalOptions) -> Result<Local> {
+    os::Local::new(options).map(Local)
+}
+
+impl Executor for Local {
+    fn execute(&self, action: &Action, stop: &Stop) -> Result<ActionResult, ExecError> {
+        self.0.execute(action, stop)
+    }
+}
+
+/// Must be the first thing `main` does: when this process is the init of a
+/// cell (or a replay of a kept one) it does that and never returns.
+pub fn init_main() {
+    os::init_main();
+}
+
+/// What this host can do and what would help it do more. Tries each level once
+/// with a trivial action.
+pub fn doctor(options: &LocalOptions) -> Vec<Fact> {
+    os::doctor(options)
+}

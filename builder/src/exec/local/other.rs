@@ -1,0 +1,51 @@
+//! Systems other than Linux, macOS among them: no level is available yet, and
+//! says so.
+//!
+//! Knows nothing. Must never pretend.
+
+use super::LocalOptions;
+use crate::error::Result;
+use crate::exec::action::{Action, ActionResult};
+use crate::exec::{ExecError, Fact, FactState, Stop};
+
+const BECAUSE: &str = "isolated builds are available on Linux only";
+
+/// See `exec::local::Local`.
+pub struct Local;
+
+impl Local {
+    /// Always works: what is missing shows when an action is asked for.
+    pub fn new(_: &LocalOptions) -> Result<Self> {
+        Ok(Self)
+    }
+
+    /// Always refuses.
+    pub fn execute(&self, action: &Action, _: &Stop) -> Result<ActionResult, ExecError> {
+        let hints = vec!["use a Linux machine or container for builds".to_owned()];
+        Err(ExecError::Isolation { wanted: action.level, because: BECAUSE.to_owned(), hints })
+    }
+}
+
+/// There is no init here.
+pub fn init_main() {}
+
+/// One fact: nothing.
+pub fn doctor(_: &LocalOptions) -> Vec<Fact> {
+    vec![Fact {
+        what: "levels".to_owned(),
+        state: FactState::Bad,
+        detail: BECAUSE.to_owned(),
+        hints: Vec::new(),
+    }]
+}
+
+/// There is nothing that would take a token.
+pub fn jobserver(path: &std::path::Path, _tokens: usize) -> Result<std::fs::File> {
+    let doing = format!("failed to make the jobserver `{}`", path.display());
+    Err(crate::error::Error::environment(doing).because(BECAUSE))
+}
+
+/// Nothing runs that would have to be ended: Ctrl-C ends the process itself.
+pub fn on_interrupt(_: impl FnOnce() + Send + 'static) -> Result<()> {
+    Ok(())
+}

@@ -1,0 +1,319 @@
+//! The action that builds one source: PEP 517 in one process, or the phases of
+//! a `format = "other"` recipe.
+//!
+//! Knows the build environment's variables and flags. Must never look at the
+//! disk; what an action needs to know of the interpreter is in [`BuildSpec`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use recipes::recipe::{Build, Format, Phase, Phases};
+use serde_json::json;
+
+use super::phases::{self, Part, Subject};
+use super::{SOURCE, below};
+use crate::exec::action::{Action, Input, Level, Limits};
+use crate::key::TreeDigest;
+
+const RUNNER: &str = include_str!("runner.py");
+const REQUIREMENTS: &str = include_str!("requirements.py");
+const TOML: &str = include_str!("toml.py");
+
+/// Everything that decides a build.
+#[derive(Clone, Debug)]
+pub struct BuildSpec {
+    /// For people.
+    pub label: String,
+    /// Name, version, cores.
+    pub subject: Subject,
+    /// `pyproject` or `other`; a prebuilt wheel is never built.
+    pub format: Format,
+    /// The source tree after patches.
+    pub source: TreeDigest,
+    /// The project's folder in it; empty for its top.
+    pub subdirectory: String,
+    /// SOURCE_DATE_EPOCH, seconds.
+    pub epoch: u64,
+    /// Cell path -> input: `/env` (the build environment) and what it links to.
+    pub inputs: BTreeMap<String, Input>,
+    /// Read-only host paths: the interpreter.
+    pub host_paths: Vec<PathBuf>,
+    /// The interpreter's own CFLAGS.
+    pub cflags: String,
+    /// Whether `[external]` declares a compiler.
+    pub compiler: bool,
+    /// The source is a git commit or a folder, not an archive with its version
+    /// written in it: version-from-VCS backends are told the recipe's.
+    pub pretend_version: bool,
+    /// What MAKEFLAGS says beside the number of cores, when make and its like
+    /// share a jobserver (`--jobserver-auth=fifo:PATH`, a cell path). GNU make
+    /// before 4.4 *stops* at a fifo: only for a host whose make knows it.
+    pub jobserver: Option<String>,
+    /// `[build]`.
+    pub build: Build,
+    /// `[phases]`.
+    pub phases: Phases,
+    /// The isolation asked for.
+    pub level: Level,
+}
+
+/// The action that builds `spec`. Outputs, below the build folder: `dist` with
+/// the raw wheel (`out`, a tree, for `format = "other"`), `job/answer.json`,
+/// `job/phase`; [`super::read_answer`] reads them.
+///
+/// Without build phases the runner is the process; with them a shell runs
+/// `pre-build`, the runner (or the `build` phase in its place) and
+/// `post-build`. `format = "other"` runs `pre-build build post-build
+/// pre-install install post-install`.
+pub fn build_action(spec: &BuildSpec) -> Action {
+    let other = spec.format == Format::Other;
+    let mut files = phases::script(&spec.phases, &parts(spec));
+    let argv = match (files.is_empty(), other) {
+        (false, _) => phases::shell_argv(),
+        (true, false) => runner_argv(),
+        (true, true) => nothing_argv(),
+    };
+    let outputs = if other {
+        vec![below("out"), below(phases::RUNNING)]
+    } else {
+        for (name, text) in [
+            ("runner.py", RUNNER),
+            ("wheelwright_requirements.py", REQUIREMENTS),
+            ("wheelwright_toml.py", TOML),
+        ] {
+            files.insert(below(&format!("job/{name}")), text.as_bytes().to_vec());
+        }
+        files.insert(below("job/spec.json"), runner_spec(&spec.build));
+        vec![below("dist"), below(super::answer::FILE), below(phases::RUNNING)]
+    };
+    Action {
+        argv,
+        env: env(spec),
+        inputs: spec.inputs.clone(),
+        host_paths: spec.host_paths.clone(),
+        view: phases::view(spec.compiler),
+        source: Some(spec.source),
+        epoch: spec.epoch,
+        files,
+        cwd: folder(&spec.subdirectory),
+        outputs,
+        level: spec.level,
+        limits: limits(&spec.build),
+        label: spec.label.clone(),
+    }
+}
+
+/// The cell path of a project's folder.
+pub(super) fn folder(subdirectory: &str) -> String {
+    if subdirectory.is_empty() { SOURCE.to_owned() } else { format!("{SOURCE}/{subdirectory}") }
+}
+
+fn runner_argv() -> Vec<String> {
+    ["/env/bin/python", "/build/job/runner.py", "/build/job/spec.json"].map(str::to_owned).to_vec()
+}
+
+fn nothing_argv() -> Vec<String> {
+    ["/bin/sh", "-c", "echo 'error: the recipe has no phases' >&2; exit 1"].map(str::to_owned).to_vec()
+}
+
+fn parts(spec: &BuildSpec) -> Vec<Part> {
+    let mut parts = vec![Part::Phase(Phase::PreBuild)];
+    if spec.format == Format::Other || spec.phases.contains_key(&Phase::Build) {
+        parts.push(Part::Phase(Phase::Build));
+    } else {
+        // By way of PATH: an executor without mounts rewrites variables, not files.
+        let line = "python \"$NIX_BUILD_TOP/job/runner.py\" \"$NIX_BUILD_TOP/job/spec.json\"";
+        parts.push(Part::Ours("build", line.to_owned()));
+    }
+    parts.push(Part::Phase(Phase::PostBuild));
+    if spec.format == Format::Other {
+        parts.extend([Phase::PreInstall, Phase::Install, Phase::PostInstall].map(Part::Phase));
+    }
+    parts
+}
+
+fn runner_spec(build: &Build) -> Vec<u8> {
+    let spec = json!({
+        "wheel_dir": "dist",
+        "answer": super::answer::FILE,
+        "backend": build.backend,
+        "backend_path": build.backend_path,
+        "config_settings": build.config_settings,
+    });
+    spec.to_string().into_bytes()
+}
+
+fn limits(build: &Build) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(seconds) = build.timeout {
+        limits.timeout = Duration::from_secs(seconds);
+        limits.silence = limits.silence.max(limits.timeout);
+    }
+    if let Some(bytes) = build.memory {
+        limits.memory = bytes;
+    }
+    limits
+}
+
+fn env(spec: &BuildSpec) -> BTreeMap<String, String> {
+    let mut env = phases::base_env(&spec.subject, spec.epoch);
+    let mut set = |name: &str, value: &str| env.insert(name.to_owned(), value.to_owned());
+    let cores = spec.subject.cores.max(1).to_string();
+    // Every build tool has its own word for "so many at once".
+    let shared = spec.jobserver.iter().map(|auth| format!(" {auth}")).collect::<String>();
+    set("MAKEFLAGS", &format!("-j{cores}{shared}"));
+    for name in ["CMAKE_BUILD_PARALLEL_LEVEL", "NPY_NUM_BUILD_JOBS", "MAX_JOBS", "CARGO_BUILD_JOBS"] {
+        set(name, &cores);
+    }
+    // What would reach for the network gets a plain answer at once.
+    set("PIP_NO_INDEX", "1");
+    set("PIP_DISABLE_PIP_VERSION_CHECK", "1");
+    set("CARGO_NET_OFFLINE", "true");
+    set("CCACHE_DISABLE", "1");
+    if spec.pretend_version {
+        let version = &spec.subject.version;
+        for name in PRETEND {
+            set(name, version);
+        }
+        set("POETRY_DYNAMIC_VERSIONING_BYPASS", version);
+    }
+    if spec.compiler {
+        let own = compiler_flags(&spec.cflags);
+        set("CFLAGS", &own);
+        set("CXXFLAGS", &own);
+        set("FFLAGS", &EXTRA_FLAGS.join(" "));
+    }
+    env.extend(spec.build.env.clone());
+    env
+}
+
+/// Variables by which backends that ask a VCS for the version are told it:
+/// setuptools-scm and hatch-vcs, vcs-versioning, pdm-backend, pbr.
+const PRETEND: [&str; 4] = [
+    "SETUPTOOLS_SCM_PRETEND_VERSION",
+    "VCS_VERSIONING_PRETEND_VERSION",
+    "PDM_BUILD_SCM_VERSION",
+    "PBR_VERSION",
+];
+
+/// No debug information, and no fixed path in what is left. The longest
+/// prefix stands last: compilers take the last one that fits.
+const EXTRA_FLAGS: [&str; 4] =
+    ["-g0", "-ffile-prefix-map=/env=env", "-ffile-prefix-map=/build=build", "-ffile-prefix-map=/build/src=."];
+
+/// The interpreter's own flags and ours. setuptools (until 75) takes CFLAGS
+/// *instead of* the interpreter's, so ours alone would lose its `-O2`.
+pub fn compiler_flags(own: &str) -> String {
+    own.split_whitespace().chain(EXTRA_FLAGS).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Digest;
+
+    fn spec() -> BuildSpec {
+        BuildSpec {
+            label: "demo 1.0".into(),
+            subject: Subject { pname: "demo".into(), version: "1.0".into(), cores: 2 },
+            format: Format::Pyproject,
+            source: TreeDigest(Digest::of(b"x")),
+            subdirectory: String::new(),
+            epoch: 315_532_800,
+            inputs: BTreeMap::new(),
+            host_paths: Vec::new(),
+            cflags: "-Wall -g  -O2".into(),
+            compiler: false,
+            pretend_version: false,
+            jobserver: None,
+            build: Build::default(),
+            phases: Phases::new(),
+            level: Level::Full,
+        }
+    }
+
+    #[test]
+    fn a_plain_build_is_the_runner_and_nothing_else() {
+        let action = build_action(&spec());
+        assert_eq!(action.argv, ["/env/bin/python", "/build/job/runner.py", "/build/job/spec.json"]);
+        assert_eq!(action.cwd, "/build/src");
+        let outputs: Vec<&str> = action.outputs.iter().map(|p| p.as_str()).collect();
+        assert_eq!(outputs, ["dist", "job/answer.json", "job/phase"]);
+        let env: Vec<String> = action.env.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        expect_test::expect![[r#"
+            CARGO_BUILD_JOBS=2
+            CARGO_NET_OFFLINE=true
+            CCACHE_DISABLE=1
+            CMAKE_BUILD_PARALLEL_LEVEL=2
+            CORES=2
+            HOME=/build/home
+            LC_ALL=C.UTF-8
+            MAKEFLAGS=-j2
+            MAX_JOBS=2
+            NIX_BUILD_CORES=2
+            NIX_BUILD_TOP=/build
+            NO_COLOR=1
+            NPY_NUM_BUILD_JOBS=2
+            PATH=/env/bin:/usr/bin:/bin
+            PIP_DISABLE_PIP_VERSION_CHECK=1
+            PIP_NO_INDEX=1
+            PYTHONDONTWRITEBYTECODE=1
+            PYTHONHASHSEED=0
+            PYTHONNOUSERSITE=1
+            SOURCE_DATE_EPOCH=315532800
+            TERM=dumb
+            TMPDIR=/build/tmp
+            TZ=UTC
+            dist=/build/dist
+            out=/build/out
+            pname=demo
+            src=/build/src
+            version=1.0"#]]
+        .assert_eq(&env.join("\n"));
+    }
+
+    #[test]
+    fn a_declared_compiler_brings_flags_and_the_toolchain() {
+        let mut spec = spec();
+        spec.compiler = true;
+        spec.build.env.insert("FFLAGS".into(), "-O1".into());
+        let action = build_action(&spec);
+        assert_eq!(action.view, crate::exec::action::HostView::Toolchain);
+        expect_test::expect!["-Wall -g -O2 -g0 -ffile-prefix-map=/env=env -ffile-prefix-map=/build=build -ffile-prefix-map=/build/src=."].assert_eq(&action.env["CFLAGS"]);
+        assert_eq!(action.env["FFLAGS"], "-O1", "the recipe has the last word");
+    }
+
+    #[test]
+    fn phases_wrap_the_runner_in_one_shell() {
+        let mut spec = spec();
+        spec.phases.insert(Phase::PreBuild, "export A=1".into());
+        spec.subdirectory = "python".into();
+        let action = build_action(&spec);
+        assert_eq!(action.argv, ["/bin/sh", "-e", "/build/job/run.sh"]);
+        assert_eq!(action.cwd, "/build/src/python");
+        let script = String::from_utf8(action.files[&below("job/run.sh")].clone()).unwrap();
+        assert!(script.contains("python \"$NIX_BUILD_TOP/job/runner.py\""), "{script}");
+    }
+
+    #[test]
+    fn other_runs_build_and_install() {
+        let mut spec = spec();
+        spec.format = Format::Other;
+        spec.phases.insert(Phase::Install, "cp x $out".into());
+        let action = build_action(&spec);
+        let outputs: Vec<&str> = action.outputs.iter().map(|p| p.as_str()).collect();
+        assert_eq!(outputs, ["out", "job/phase"]);
+        assert!(!action.files.contains_key(&below("job/runner.py")));
+    }
+
+    #[test]
+    fn backends_that_ask_a_vcs_are_told_the_version() {
+        let mut spec = spec();
+        spec.pretend_version = true;
+        let action = build_action(&spec);
+        assert_eq!(action.env["SETUPTOOLS_SCM_PRETEND_VERSION"], "1.0");
+        assert_eq!(action.env["PBR_VERSION"], "1.0");
+        assert_eq!(action.env["PDM_BUILD_SCM_VERSION"], "1.0");
+    }
+}

@@ -1,0 +1,66 @@
+"""Imports modules one after the other, in one process, in an empty folder."""
+import importlib
+import json
+import os
+import sys
+import traceback
+
+
+def main():
+    spec_path = os.path.abspath(sys.argv[1])
+    job = os.path.dirname(spec_path)
+    root = os.path.dirname(job)
+    with open(spec_path, encoding="utf-8") as file:
+        spec = json.load(file)
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path) != job]
+    del sys.argv[1:]
+    for folder in ("tmp", "home", "empty"):
+        os.makedirs(os.path.join(root, folder), exist_ok=True)
+    os.chdir(os.path.join(root, "empty"))
+    answer = {"ok": False, "imported": [], "failed": []}
+
+    def say():
+        path = os.path.join(root, spec["answer"])
+        with open(path + ".part", "w", encoding="utf-8", errors="backslashreplace") as file:
+            json.dump(answer, file)
+        os.replace(path + ".part", path)
+
+    for name in spec["modules"]:
+        # A module may end the process: what was being imported is known all the same.
+        answer["current"] = name
+        say()
+        try:
+            importlib.import_module(name)
+            answer["imported"].append(name)
+            continue
+        except BaseException as error:
+            frames = error.__traceback__
+            while frames is not None and ours(frames.tb_frame.f_code.co_filename):
+                frames = frames.tb_next
+            sys.stderr.write("import {} failed:\n".format(name))
+            text = traceback.format_exception(type(error), error, frames)
+            sys.stderr.write("".join(text))
+            missing = error.name if isinstance(error, ModuleNotFoundError) else None
+            answer["failed"].append(
+                {
+                    "module": name,
+                    "exception": type(error).__name__,
+                    "message": str(error)[:2000],
+                    "missing_module": missing,
+                }
+            )
+    del answer["current"]
+    answer["ok"] = not answer["failed"]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    say()
+    # What the modules started, and what they do at exit, is not asked for.
+    os._exit(0 if answer["ok"] else 1)
+
+
+def ours(file_name):
+    return file_name == __file__ or "importlib" in file_name
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""Builds one wheel through PEP 517, all hooks in this one process.
+
+Argument: a JSON file that says what to do. It lies in a folder (`job`) of the
+build folder; every path in it is relative to the build folder. The source is
+the working folder. What the backend prints is the log; what came of it goes
+to the answer file, which the caller reads as foreign bytes.
+"""
+import importlib
+import itertools
+import json
+import os
+import sys
+import time
+
+LEGACY = "setuptools.build_meta:__legacy__"
+
+
+class Refusal(Exception):
+    """A failure that is not the backend's own exception."""
+
+    def __init__(self, kind, message, **details):
+        Exception.__init__(self, message)
+        self.answer = dict(details, kind=kind, message=message)
+
+
+def fix_temporary_names():
+    """Backends copy names of temporary folders into what they build."""
+    import tempfile
+
+    tempfile._name_sequence = map("ww{:06d}".format, itertools.count())
+
+
+def read_toml(path):
+    try:
+        if sys.version_info >= (3, 11):
+            import tomllib
+
+            with open(path, "rb") as file:
+                return tomllib.load(file)
+        import wheelwright_toml
+
+        with open(path, encoding="utf-8", newline="") as file:
+            return wheelwright_toml.loads(file.read())
+    except ValueError as error:
+        raise Refusal("bad-pyproject", "pyproject.toml cannot be read: {}".format(error))
+
+
+def build_system(source, spec):
+    """The backend's name and the folders it is imported from."""
+    table = {}
+    pyproject = os.path.join(source, "pyproject.toml")
+    if os.path.isfile(pyproject):
+        table = read_toml(pyproject).get("build-system", {})
+    elif not any(os.path.isfile(os.path.join(source, name)) for name in ("setup.py", "setup.cfg")):
+        if not spec.get("backend"):
+            raise Refusal("no-backend", "there is no pyproject.toml, setup.py or setup.cfg in the source")
+    if not isinstance(table, dict):
+        raise Refusal("bad-pyproject", "`build-system` of pyproject.toml is not a table")
+    name = spec.get("backend") or table.get("build-backend") or LEGACY
+    # An overriding backend comes from where the override says, not from the
+    # folders that held the old one.
+    paths = spec.get("backend_path")
+    if paths is None:
+        paths = [] if spec.get("backend") else table.get("backend-path", [])
+    requires = table.get("requires", [])
+    for value in (paths, requires):
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise Refusal("bad-pyproject", "`build-system` of pyproject.toml has a list that is not one of strings")
+    if not isinstance(name, str):
+        raise Refusal("bad-pyproject", "`build-backend` of pyproject.toml is not a string")
+    return name, [inside(source, path) for path in paths], requires
+
+
+def inside(source, path):
+    full = os.path.realpath(os.path.join(source, path))
+    root = os.path.realpath(source)
+    if full != root and not full.startswith(root + os.sep):
+        raise Refusal("bad-pyproject", "`backend-path` leaves the source: {}".format(path))
+    return full
+
+
+def load(name, paths):
+    """Imports the backend object, from `paths` only when there are any."""
+    module_name, _, attributes = name.partition(":")
+    sys.path[:0] = paths
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name + ".").startswith(error.name + "."):
+            raise Refusal(
+                "backend-missing", "the backend `{}` cannot be imported".format(name), missing_module=error.name
+            )
+        raise
+    if paths:
+        origin = os.path.realpath(getattr(module, "__file__", None) or "")
+        if not any(origin.startswith(path + os.sep) for path in paths):
+            raise Refusal("backend-missing", "the backend `{}` is not in its `backend-path`".format(name))
+    backend = module
+    for attribute in attributes.split(".") if attributes else []:
+        try:
+            backend = getattr(backend, attribute)
+        except AttributeError:
+            raise Refusal("hook-missing", "the backend `{}` has no `{}`".format(module_name, attribute))
+    return backend
+
+
+def check_requirements(texts, site):
+    """Refuses what the environment (`site`: its path entries) does not have."""
+    if not texts:
+        return []
+    import wheelwright_requirements
+
+    return wheelwright_requirements.missing(texts, site)
+
+
+def settings(spec):
+    """A value given once is a string, one given several times a list."""
+    given = spec.get("config_settings") or {}
+    return {key: values[0] if len(values) == 1 else values for key, values in given.items()} or None
+
+
+def build(spec, root, answer, times):
+    source = os.getcwd()
+    site = list(sys.path)
+    out = os.path.join(root, spec["wheel_dir"])
+    answer["hook"] = "import"
+    name, paths, requires = build_system(source, spec)
+    answer["backend"] = name
+    answer["declared"] = requires
+    started = time.perf_counter()
+    backend = load(name, paths)
+    times["import"] = time.perf_counter() - started
+    if not callable(getattr(backend, "build_wheel", None)):
+        raise Refusal("hook-missing", "the backend `{}` has no `build_wheel`".format(name))
+    config = settings(spec)
+    ask = getattr(backend, "get_requires_for_build_wheel", None)
+    if ask is not None:
+        answer["hook"] = "get_requires_for_build_wheel"
+        started = time.perf_counter()
+        asked = ask(config)
+        times["get_requires"] = time.perf_counter() - started
+        answer["requires"] = asked = [str(text) for text in asked or []]
+        missing = check_requirements(asked, site + paths)
+        if missing:
+            raise Refusal("missing-requirement", "the backend asks for what is not there", missing=missing)
+    answer["hook"] = "build_wheel"
+    started = time.perf_counter()
+    wheel = backend.build_wheel(out, config, None)
+    times["build"] = time.perf_counter() - started
+    del answer["hook"]
+    if not isinstance(wheel, str) or not wheel.endswith(".whl") or os.path.basename(wheel) != wheel:
+        raise Refusal("wheel-missing", "`build_wheel` returned {!r}, not the name of a wheel".format(wheel))
+    if not os.path.isfile(os.path.join(out, wheel)):
+        raise Refusal("wheel-missing", "`build_wheel` named `{}`, which it did not write".format(wheel))
+    answer["wheel"] = wheel
+
+
+def describe(error):
+    """The backend's exception, without the runner's own frames."""
+    import traceback
+
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    text = "".join(traceback.format_exception(type(error), error, frames))
+    sys.stdout.flush()
+    sys.stderr.write(text)
+    found = {"kind": "backend-raised", "exception": type(error).__name__}
+    found["message"] = str(error.code if isinstance(error, SystemExit) else error)[:4000]
+    found["traceback"] = text[-60000:]
+    seen = set()
+    link = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        if isinstance(link, ModuleNotFoundError) and link.name:
+            found["missing_module"] = link.name
+        link = link.__cause__ or link.__context__
+    return found
+
+
+def main():
+    spec_path = os.path.abspath(sys.argv[1])
+    root = os.path.dirname(os.path.dirname(spec_path))
+    with open(spec_path, encoding="utf-8") as file:
+        spec = json.load(file)
+    # Neither our folder nor our arguments are the backend's business. The
+    # modules beside this file stay importable by being imported from a list.
+    job = os.path.dirname(spec_path)
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path) != job]
+    sys.meta_path.append(Beside(job))
+    del sys.argv[1:]
+    os.umask(0o022)
+    for folder in ("tmp", "home", spec["wheel_dir"]):
+        os.makedirs(os.path.join(root, folder), exist_ok=True)
+    fix_temporary_names()
+    answer, times = {}, {}
+    try:
+        build(spec, root, answer, times)
+        answer["ok"] = True
+    except Refusal as refusal:
+        answer.update(refusal.answer, ok=False)
+        sys.stdout.flush()
+        sys.stderr.write("error: {}\n".format(refusal))
+    except BaseException as error:  # also SystemExit: setup.py may end the process
+        answer.update(describe(error), ok=False)
+    answer["seconds"] = {name: round(value, 4) for name, value in times.items()}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    path = os.path.join(root, spec["answer"])
+    with open(path + ".part", "w", encoding="utf-8", errors="backslashreplace") as file:
+        json.dump(answer, file)
+    os.replace(path + ".part", path)
+    return 0 if answer["ok"] else 1
+
+
+class Beside:
+    """Finds the runner's own two modules, and nothing else."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in ("wheelwright_toml", "wheelwright_requirements"):
+            return None
+        import importlib.util
+
+        return importlib.util.spec_from_file_location(name, os.path.join(self.folder, name + ".py"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

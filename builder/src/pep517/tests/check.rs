@@ -1,0 +1,233 @@
+//! The check programs, run for real.
+
+use std::collections::BTreeMap;
+
+use recipes::diag::{Place as TextPlace, SourceFile};
+use recipes::recipe::{Check, Phase, Phases, Runner};
+
+use super::super::phases::Subject;
+use super::{Place, one_python, pythons};
+use crate::exec::action::{ActionResult, Exit, HostView, Level, Limits};
+use crate::key::{Digest, TreeDigest};
+use crate::pep517::*;
+
+fn spec() -> CheckSpec {
+    CheckSpec {
+        label: "demo 1.0".into(),
+        subject: Subject { pname: "demo".into(), version: "1.0".into(), cores: 1 },
+        epoch: 315_532_800,
+        inputs: BTreeMap::new(),
+        host_paths: Vec::new(),
+        view: HostView::Minimal,
+        level: Level::Env,
+        limits: Limits::default(),
+    }
+}
+
+fn check(runner: Runner) -> Check {
+    Check {
+        enable: true,
+        imports: None,
+        runner,
+        inputs: Vec::new(),
+        flags: Vec::new(),
+        enabled_tests: Vec::new(),
+        disabled_tests: Vec::new(),
+        enabled_paths: Vec::new(),
+        disabled_paths: Vec::new(),
+        marks: Vec::new(),
+    }
+}
+
+fn tests(check: Check) -> Tests {
+    Tests {
+        source: TreeDigest(Digest::of(b"x")),
+        subdirectory: String::new(),
+        names: vec!["demo".into()],
+        check,
+        phases: Phases::new(),
+    }
+}
+
+fn path(text: &str) -> (String, TextPlace) {
+    let file = std::sync::Arc::new(SourceFile { path: "a.toml".into(), text: String::new() });
+    (text.to_owned(), TextPlace { file, span: 0..0 })
+}
+
+fn log(result: &ActionResult) -> String {
+    String::from_utf8_lossy(&result.log).into_owned()
+}
+
+/// An installed `demo` with a module the source lacks, and a source whose flat
+/// layout would hide it.
+fn flat(python: &std::path::Path) -> Place {
+    let place = Place::new(python);
+    let site = place.site(python);
+    place.write(&format!("{site}/demo/__init__.py"), "WHERE = 'installed'\n");
+    place.write(&format!("{site}/demo/compiled.py"), "x = 1\n");
+    place.write("build/src/demo/__init__.py", "WHERE = 'source'\n");
+    place.write("build/src/demo/tests/__init__.py", "");
+    place.write(
+        "build/src/demo/tests/test_inner.py",
+        "import unittest\nfrom .. import WHERE, compiled\nclass T(unittest.TestCase):\n    def test_inner(self): self.assertEqual(WHERE, 'installed')\n",
+    );
+    place.write("build/src/tests/__init__.py", "");
+    place.write("build/src/tests/util.py", "");
+    place.write(
+        "build/src/tests/test_outer.py",
+        "import sys, unittest\nsys.path.insert(0, '.')\nimport demo, demo.compiled, tests.util\nclass T(unittest.TestCase):\n    def test_outer(self): self.assertEqual(demo.WHERE, 'installed')\n    def test_bad(self): self.fail('no')\n",
+    );
+    place
+}
+
+#[test]
+fn unittest_tests_the_installed_package_on_every_python() {
+    for python in pythons() {
+        let place = flat(&python);
+        let mut check = check(Runner::Unittest);
+        check.disabled_tests.push("test_bad".into());
+        let result = place.run(&test_action(&spec(), &tests(check)).unwrap());
+        let passed =
+            read_tests(&result).unwrap_or_else(|e| panic!("{}: {e:?}\n{}", python.display(), log(&result)));
+        assert_eq!(passed.passed, 2, "{}", log(&result));
+    }
+}
+
+#[test]
+fn failing_tests_are_named() {
+    let place = flat(&one_python());
+    let result = place.run(&test_action(&spec(), &tests(check(Runner::Unittest))).unwrap());
+    let failure = read_tests(&result).unwrap_err();
+    assert_eq!(failure.message(), "1 test failed (2 passed): tests.test_outer.T.test_bad");
+}
+
+#[test]
+fn paths_choose_tests_and_must_match_something() {
+    let python = one_python();
+    let mut check = check(Runner::Unittest);
+    check.disabled_paths.push(path("tests"));
+    let place = flat(&python);
+    let result = place.run(&test_action(&spec(), &tests(check.clone())).unwrap());
+    assert_eq!(read_tests(&result).unwrap().passed, 1, "{}", log(&result));
+    check.disabled_paths = vec![path("tests/test_non*.py"), path("tests/test_outer.py")];
+    let failure = read_tests(&place.run(&test_action(&spec(), &tests(check.clone())).unwrap())).unwrap_err();
+    assert_eq!(failure.message(), "`check.disabled-paths` matches nothing in the source: tests/test_non*.py");
+    check.disabled_paths.clear();
+    check.enabled_paths = vec![path("tests/test_o*.py")];
+    check.enabled_tests = vec!["test_outer.T.test_outer".into()];
+    let result = place.run(&test_action(&spec(), &tests(check.clone())).unwrap());
+    assert_eq!(read_tests(&result).unwrap().passed, 1, "{}", log(&result));
+    check.enabled_tests = vec!["nothing".into()];
+    let failure = read_tests(&place.run(&test_action(&spec(), &tests(check)).unwrap())).unwrap_err();
+    assert_eq!(failure, CheckFailure::NoTests("unittest found no test to run".into()));
+}
+
+/// Stands for pytest where none is installed: shows its arguments.
+const FAKE_PYTEST: &str = "
+def hookimpl(**options): return lambda function: function
+def main(arguments, plugins):
+    print('got', arguments)
+    class Report: failed, skipped, when, nodeid = False, False, 'call', 'a'
+    plugins[0].pytest_runtest_logreport(Report)
+    return 0
+";
+
+#[test]
+fn pytest_gets_what_the_recipe_says() {
+    let python = one_python();
+    let place = flat(&python);
+    place.write(&format!("{}/pytest.py", place.site(&python)), FAKE_PYTEST);
+    let mut check = check(Runner::Pytest);
+    check.flags = ["-x", "-k", "slow or fast"].map(str::to_owned).to_vec();
+    check.enabled_tests = vec!["test_a".into()];
+    check.disabled_tests = ["test_b[1-2]", "test c", "not"].map(str::to_owned).to_vec();
+    check.enabled_paths = vec![path("tests/*.py::T")];
+    check.disabled_paths = vec![path("demo"), path("tests/test_outer.py::T::test_bad")];
+    check.marks = ["not slow".into(), "a or b".into()].to_vec();
+    let result = place.run(&test_action(&spec(), &tests(check)).unwrap());
+    let log = log(&result);
+    let got = log.lines().find_map(|l| l.strip_prefix("got ")).unwrap_or_else(|| panic!("{log}"));
+    let got = got.replace(&place.path("build").canonicalize().unwrap().display().to_string(), "/build");
+    expect_test::expect![[r#"
+        ['-p'
+        'no:cacheprovider'
+        '--rootdir=/build/src'
+        '-k'
+        '(slow or fast) and (test_a) and not (test_b[1-2])'
+        '-m'
+        '(not slow) and (a or b)'
+        '--ignore=demo'
+        '--deselect=tests/test_outer.py::T::test_bad'
+        '-x'
+        'tests/__init__.py::T'
+        'tests/test_outer.py::T'
+        'tests/util.py::T']"#]]
+    .assert_eq(&got.replace("', '", "'\n'"));
+    assert_eq!(read_tests(&result).unwrap().passed, 1);
+}
+
+#[test]
+fn a_missing_runner_is_said() {
+    let place = flat(&one_python());
+    let result = place.run(&test_action(&spec(), &tests(check(Runner::Pytest))).unwrap());
+    let failure = read_tests(&result).unwrap_err();
+    assert_eq!(failure.group(), "runner-missing");
+    assert_eq!(failure.hints(), ["add \"pytest\" to `check.inputs`"]);
+}
+
+#[test]
+fn a_command_is_the_check_phase() {
+    let place = flat(&one_python());
+    let mut tests = tests(check(Runner::Command));
+    assert!(test_action(&spec(), &tests).is_none());
+    tests.phases.insert(Phase::PreCheck, "export WORD=yes".into());
+    tests
+        .phases
+        .insert(Phase::Check, "test \"$WORD\" = yes; test -f tests/util.py; python -c 'import demo'".into());
+    let result = place.run(&test_action(&spec(), &tests).unwrap());
+    assert_eq!(read_tests(&result), Ok(Passed::default()), "{}", log(&result));
+    tests.phases.insert(Phase::PostCheck, "exit 3".into());
+    let failure = read_tests(&place.run(&test_action(&spec(), &tests).unwrap())).unwrap_err();
+    assert_eq!(failure, CheckFailure::Phase("post-check".into()));
+}
+
+#[test]
+fn post_check_runs_after_the_runner() {
+    let place = flat(&one_python());
+    let mut check = check(Runner::Unittest);
+    check.disabled_tests.push("test_bad".into());
+    let mut tests = tests(check);
+    tests.phases.insert(Phase::PostCheck, "false".into());
+    let failure = read_tests(&place.run(&test_action(&spec(), &tests).unwrap())).unwrap_err();
+    assert_eq!(failure, CheckFailure::Phase("post-check".into()));
+}
+
+#[test]
+fn imports_are_tried_all_on_every_python() {
+    let modules = ["demo", "demo.no", "needs", "leaves", "demo.compiled"].map(str::to_owned);
+    for python in pythons() {
+        let place = flat(&python);
+        let site = place.site(&python);
+        place.write(&format!("{site}/needs.py"), "import yaml\n");
+        place.write(&format!("{site}/leaves.py"), "raise SystemExit(0)\n");
+        let result = place.run(&import_action(&spec(), &modules));
+        let failure = read_imports(&result).unwrap_err();
+        let CheckFailure::Imports(failed) = &failure else { panic!("{failure:?}") };
+        let names: Vec<&str> = failed.iter().map(|f| f.module.as_str()).collect();
+        assert_eq!(names, ["demo.no", "needs", "leaves"], "{}", python.display());
+        assert_eq!(failure.hints()[1], "add \"pyyaml\" to `dependencies`");
+        assert_eq!(failure.group(), "import:demo");
+        assert!(!log(&result).contains("import_check.py"), "{}", log(&result));
+        let good = read_imports(&place.run(&import_action(&spec(), &modules[..1])));
+        assert_eq!(good.unwrap().passed, 1);
+    }
+}
+
+#[test]
+fn a_module_that_ends_the_process_is_named() {
+    let python = one_python();
+    let place = flat(&python);
+    place.write(&format!("{}/dies.py", place.site(&python)), "import os; os._exit(0)\n");
+    let result = place.run(&import_action(&spec(), &["demo".to_owned(), "dies".to_owned()]));
+    assert_eq!(read_imports(&result), Err(CheckFailure::Died(Exit::Code(0), Some("dies".into()))));
+}

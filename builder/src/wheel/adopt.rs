@@ -1,0 +1,179 @@
+//! Makes a portable install of a folder that shell phases wrote or changed.
+//!
+//! Knows the layout `prefix/lib/pythonX.Y/site-packages`, `prefix/bin`. Must
+//! never know what the phases did.
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::Path;
+
+use super::contents::{Placed, describe, site_packages};
+use super::entry_points;
+use super::install::{
+    Installed, Layout, MODULE_FILE, SCRIPTS_DIR, Trouble, module, module_file, record_text, write,
+};
+use super::metadata::Headers;
+use super::wire::{Contents, FORMAT, Launch};
+use super::{codes, wrong};
+use crate::error::{IoContext as _, Result};
+use crate::tree::RelPath;
+
+/// What is known of an install that no wheel describes.
+#[derive(Clone, Debug)]
+pub struct Adoption {
+    /// Normalised name of the recipe.
+    pub name: String,
+    /// Version of the recipe.
+    pub version: String,
+    /// What the folder is laid out for.
+    pub layout: Layout,
+}
+
+/// Turns a prefix folder into a portable install, in place: executables of
+/// `bin` become script bodies, `__pycache__` goes, RECORD (where there is a
+/// dist-info) and the module file are written anew.
+pub fn adopt(root: &Path, known: &Adoption) -> Result<Installed, Trouble> {
+    let site = site_packages(&known.layout.python);
+    move_scripts(root)?;
+    let mut placed = Vec::new();
+    read_files(root, "", &mut placed)?;
+    placed.retain(|f| f.path.as_str() != MODULE_FILE);
+    let dist_info = dist_info(&placed, &site, known)?;
+    let mut contents = Contents {
+        format: FORMAT,
+        name: known.name.clone(),
+        version: known.version.clone(),
+        python: known.layout.python.clone(),
+        ..Contents::default()
+    };
+    if let Some(folder) = &dist_info {
+        read_metadata(&placed, &format!("{site}/{folder}"), &mut contents)?;
+        let record = format!("{site}/{folder}/RECORD");
+        placed.retain(|f| f.path.as_str() != record);
+    }
+    contents.dist_info = dist_info;
+    // An installer's own executable of an entry point: the entry point says it all.
+    let doubled: Vec<String> =
+        contents.entry_points.iter().map(|e| format!("{SCRIPTS_DIR}/{}", e.name)).collect();
+    for path in &doubled {
+        if let Some(at) = placed.iter().position(|f| f.path.as_str() == path) {
+            let file = placed.remove(at).path.under(root);
+            fs::remove_file(&file).doing(|| format!("failed to remove `{}`", file.display()))?;
+        }
+    }
+    let contents = describe(&placed, contents);
+    placed.push(module_file(&contents));
+    let mut written = vec![module_file(&contents)];
+    if let Some(folder) = &contents.dist_info {
+        let text = record_text(&placed, &site, &format!("{folder}/RECORD"));
+        written.push(Placed {
+            path: RelPath::new(format!("{site}/{folder}/RECORD")).expect("a folder of the tree"),
+            bytes: Cow::Owned(text.into_bytes()),
+            executable: false,
+            hash: None,
+        });
+    }
+    write(&written, root)?;
+    let facts = serde_json::json!({
+        "files": placed.len(),
+        "natives": contents.natives,
+        "pth": contents.pth,
+        "imports": contents.imports,
+        "dist-info": contents.dist_info,
+    });
+    Ok(Installed { module: module(&contents, &known.layout), facts: facts.to_string(), contents })
+}
+
+/// `bin/x` -> `share/wheelwright/scripts/x`.
+fn move_scripts(root: &Path) -> Result<()> {
+    let bin = root.join("bin");
+    if !bin.is_dir() {
+        return Ok(());
+    }
+    let scripts = root.join(SCRIPTS_DIR);
+    fs::create_dir_all(&scripts).doing(|| format!("failed to make `{}`", scripts.display()))?;
+    for entry in list(&bin)? {
+        let to = scripts.join(entry.file_name());
+        fs::rename(entry.path(), &to).doing(|| format!("failed to move `{}`", entry.path().display()))?;
+    }
+    fs::remove_dir(&bin).doing(|| format!("failed to remove `{}`", bin.display()))
+}
+
+fn list(folder: &Path) -> Result<Vec<fs::DirEntry>> {
+    let doing = || format!("failed to list `{}`", folder.display());
+    let mut entries = fs::read_dir(folder).doing(doing)?.collect::<std::io::Result<Vec<_>>>().doing(doing)?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    Ok(entries)
+}
+
+fn read_files(root: &Path, below: &str, out: &mut Vec<Placed<'static>>) -> Result<(), Trouble> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = root.join(below);
+    for entry in list(&folder)? {
+        let path = entry.path();
+        let name = entry.file_name().into_string().map_err(|name| {
+            Trouble::Findings(vec![wrong(codes::PLACEMENT, format!("the name {name:?} is not UTF-8"))])
+        })?;
+        let rel = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
+        let meta = entry.metadata().doing(|| format!("failed to look at `{}`", path.display()))?;
+        if meta.is_dir() && name == "__pycache__" {
+            fs::remove_dir_all(&path).doing(|| format!("failed to remove `{}`", path.display()))?;
+        } else if meta.is_dir() {
+            read_files(root, &rel, out)?;
+        } else {
+            // A link counts by its name; what it points to is in the tree or refused by the store.
+            let bytes = if meta.is_file() {
+                fs::read(&path).doing(|| format!("failed to read `{}`", path.display()))?
+            } else {
+                Vec::new()
+            };
+            let path = RelPath::new(rel).map_err(|e| Trouble::Findings(vec![wrong(codes::PLACEMENT, e)]))?;
+            let executable = meta.permissions().mode() & 0o111 != 0;
+            out.push(Placed { path, bytes: Cow::Owned(bytes), executable, hash: None });
+        }
+    }
+    Ok(())
+}
+
+/// The dist-info folder of this project, if the phases made one.
+fn dist_info(placed: &[Placed<'_>], site: &str, known: &Adoption) -> Result<Option<String>, Trouble> {
+    let mut found: Vec<String> = placed
+        .iter()
+        .filter_map(|f| f.path.as_str().strip_prefix(site)?.strip_prefix('/')?.strip_suffix("/METADATA"))
+        .filter(|folder| !folder.contains('/') && folder.ends_with(".dist-info"))
+        .map(str::to_owned)
+        .collect();
+    if found.len() > 1 {
+        let text = format!(
+            "the install of `{}` has several `.dist-info` folders: `{}`",
+            known.name,
+            found.join("`, `")
+        );
+        return Err(Trouble::Findings(vec![wrong(codes::DIST_INFO, text)]));
+    }
+    Ok(found.pop())
+}
+
+fn read_metadata(placed: &[Placed<'_>], folder: &str, contents: &mut Contents) -> Result<(), Trouble> {
+    let get = |file: &str| {
+        let path = format!("{folder}/{file}");
+        placed.iter().find(|f| f.path.as_str() == path).map(|f| f.bytes.as_ref())
+    };
+    let metadata = Headers::parse(get("METADATA").unwrap_or_default()).map_err(|e| {
+        Trouble::Findings(vec![wrong(codes::METADATA, format!("METADATA cannot be read: {e}"))])
+    })?;
+    contents.requires = metadata.values("Requires-Dist");
+    contents.extras = metadata.values("Provides-Extra");
+    let text = String::from_utf8_lossy(get("entry_points.txt").unwrap_or_default()).into_owned();
+    let (points, problems) = entry_points::parse(&text);
+    if !problems.is_empty() {
+        let all = problems.into_iter().map(|p| wrong(codes::ENTRY_POINTS, p)).collect();
+        return Err(Trouble::Findings(all));
+    }
+    contents.entry_points = points
+        .into_iter()
+        .filter(entry_points::EntryPoint::is_script)
+        .filter_map(|e| Some(Launch { object: e.object?, name: e.name, module: e.module }))
+        .collect();
+    Ok(())
+}
