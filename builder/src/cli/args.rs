@@ -1,0 +1,299 @@
+//! The command line, as close to the flags as possible.
+//!
+//! Knows spelling and help. Must never know what a verb does.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Python packages from pinned source: recipes in, wheels, applications and
+/// environments out.
+#[derive(Debug, Parser)]
+#[command(name = "wheelwright", version, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// Flags of every verb.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Flags of every verb.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Say less.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more (logs of builds as they end).
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Report as JSON on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Make no network request.
+    #[arg(long, global = true)]
+    pub offline: bool,
+    /// Ask the index again, whatever is remembered.
+    #[arg(long, global = true)]
+    pub refresh: bool,
+    /// Builds at once [default: the processors there are].
+    #[arg(short, long, global = true, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Interpreter: a version (3.12), a program name or a path.
+    #[arg(long, global = true, value_name = "PYTHON")]
+    pub python: Option<String>,
+    /// How builds are kept apart; never weaker than asked for.
+    #[arg(long, global = true, value_enum, value_name = "LEVEL")]
+    pub isolation: Option<Isolation>,
+    /// Build what recipes mark as broken, too.
+    #[arg(long, global = true)]
+    pub allow_broken: bool,
+    /// The store [default: $WHEELWRIGHT_STORE, else the XDG data folder].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+}
+
+/// Isolation levels.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Isolation {
+    /// Namespaces, assembled root, seccomp, no capability, no network.
+    Full,
+    /// Landlock and seccomp, where namespaces are refused.
+    Landlock,
+    /// Only an emptied environment.
+    Env,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Build packages: wheels, installs, checks, ./result.
+    Build(BuildArgs),
+    /// Run the import checks and tests of packages.
+    Check(CheckArgs),
+    /// Say what would run, and why.
+    Plan(GoalArgs),
+    /// Say why a package would be rebuilt.
+    Why(GoalArgs),
+    /// Print the kept log of a package's last build (or other step).
+    Log(LogArgs),
+    /// Print a recipe as it stands after all layers.
+    Show(ShowArgs),
+    /// List the recipes of the set.
+    List(ListArgs),
+    /// Print the tree of propagated inputs.
+    Tree(GoalArgs),
+    /// Write a recipe for each project, from the index.
+    Add(AddArgs),
+    /// Report everything doubtful in recipes.
+    Lint(PathsArgs),
+    /// Lay out recipes in the one way.
+    Fmt(FmtArgs),
+    /// Make a working environment (a venv) that holds packages.
+    Env(EnvArgs),
+    /// Run a command in a frozen environment that holds packages.
+    Run(RunArgs),
+    /// Look after the store.
+    Store(StoreArgs),
+    /// Remove what no result, environment or running build needs.
+    Gc(GcArgs),
+    /// Say what this machine can do.
+    Doctor,
+    /// Print the JSON Schema of recipes.
+    Schema,
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Names or paths of recipes.
+#[derive(Clone, Debug, Args)]
+pub struct GoalArgs {
+    /// Package names (`flask`, `flask==3.1.3`), recipe files, or folders of recipes.
+    pub packages: Vec<String>,
+    /// Every recipe of the workspace.
+    #[arg(long)]
+    pub all: bool,
+    /// Every recipe of the base set.
+    #[arg(long)]
+    pub base: bool,
+}
+
+/// Flags of verbs that build.
+#[derive(Clone, Debug, Args)]
+pub struct RunFlags {
+    /// Build without running any check.
+    #[arg(long)]
+    pub no_check: bool,
+    /// Stop at the first failure.
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Leave the work folder of a failed build, with a run.sh that repeats it.
+    #[arg(long)]
+    pub keep_failed: bool,
+    /// Write hashes that do not match into the recipes.
+    #[arg(long)]
+    pub accept_hash: bool,
+    /// Write a report: junit=FILE or md=FILE.
+    #[arg(long, value_name = "KIND=FILE")]
+    pub report: Vec<String>,
+}
+
+/// `build`.
+#[derive(Clone, Debug, Args)]
+pub struct BuildArgs {
+    /// What.
+    #[command(flatten)]
+    pub goals: GoalArgs,
+    /// How.
+    #[command(flatten)]
+    pub flags: RunFlags,
+    /// Where the result link goes.
+    #[arg(short, long, default_value = "result", value_name = "LINK")]
+    pub out_link: PathBuf,
+    /// Make no result link.
+    #[arg(long)]
+    pub no_link: bool,
+    /// Copy the wheels into a folder, too.
+    #[arg(long, value_name = "DIR")]
+    pub wheel_dir: Option<PathBuf>,
+    /// Say what would run, and stop.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `check`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// What.
+    #[command(flatten)]
+    pub goals: GoalArgs,
+    /// How.
+    #[command(flatten)]
+    pub flags: RunFlags,
+    /// Run the tests of the dependencies, too.
+    #[arg(long)]
+    pub deps: bool,
+}
+
+/// `log`.
+#[derive(Clone, Debug, Args)]
+pub struct LogArgs {
+    /// The package.
+    pub package: String,
+    /// The step: build, check, imports, source.
+    #[arg(long, default_value = "build")]
+    pub step: String,
+}
+
+/// `show`.
+#[derive(Clone, Debug, Args)]
+pub struct ShowArgs {
+    /// The package.
+    pub package: String,
+    /// Name the layer and line of each value.
+    #[arg(long)]
+    pub origin: bool,
+    /// Print the run-time closure and who forced each member.
+    #[arg(long)]
+    pub closure: bool,
+}
+
+/// `list`.
+#[derive(Clone, Debug, Args)]
+pub struct ListArgs {
+    /// The base set, too.
+    #[arg(long)]
+    pub base: bool,
+}
+
+/// `add`.
+#[derive(Clone, Debug, Args)]
+pub struct AddArgs {
+    /// Projects: NAME or NAME==VERSION.
+    #[arg(required = true)]
+    pub projects: Vec<String>,
+    /// Take each as given: the closure is not solved.
+    #[arg(long)]
+    pub no_solve: bool,
+    /// The folder the recipes go to [default: the workspace's first].
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Replace recipes that exist.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `lint`.
+#[derive(Clone, Debug, Args)]
+pub struct PathsArgs {
+    /// Recipe files or folders [default: the workspace].
+    pub paths: Vec<String>,
+}
+
+/// `fmt`.
+#[derive(Clone, Debug, Args)]
+pub struct FmtArgs {
+    /// Recipe files or folders [default: the workspace].
+    pub paths: Vec<String>,
+    /// Only say which would change; exit 1 if any.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `env`.
+#[derive(Clone, Debug, Args)]
+pub struct EnvArgs {
+    /// Packages (`flask`, `flask[async]`), or paths of recipes.
+    #[arg(required = true)]
+    pub packages: Vec<String>,
+    /// Where the environment goes.
+    #[arg(short, long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How.
+    #[command(flatten)]
+    pub flags: RunFlags,
+}
+
+/// `run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// Packages, then `--` and the command.
+    #[arg(required = true)]
+    pub packages: Vec<String>,
+    /// The command and its arguments.
+    #[arg(last = true)]
+    pub command: Vec<String>,
+}
+
+/// `store`.
+#[derive(Clone, Debug, Args)]
+pub struct StoreArgs {
+    /// What.
+    #[command(subcommand)]
+    pub verb: StoreVerb,
+}
+
+/// `store ...`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum StoreVerb {
+    /// Rehash everything.
+    Verify {
+        /// Remove what is damaged, so that the next run makes it again.
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Print where the store is.
+    Path,
+}
+
+/// `gc`.
+#[derive(Clone, Debug, Args)]
+pub struct GcArgs {
+    /// Only say what would go.
+    #[arg(long)]
+    pub dry_run: bool,
+}

@@ -1,0 +1,74 @@
+//! `env` and `run`.
+//!
+//! Knows their flags and how their results are told. Must never decide what
+//! an environment holds.
+
+use super::args::{Common, EnvArgs, GoalArgs, RunArgs, RunFlags};
+use super::making::{Ran, request, run as build};
+use super::{Outcome, print};
+use crate::ambient::Ambient;
+use crate::error::{Error, Kind};
+use crate::ops::environments;
+use crate::plan::Depth;
+
+/// `wheelwright env`.
+pub fn env(ambient: &Ambient, common: &Common, args: &EnvArgs) -> Outcome {
+    let goals = GoalArgs { packages: args.packages.clone(), all: false, base: false };
+    let out = ambient.absolute(&args.out);
+    environments::check_target(&out)?;
+    let mut request = request(common, &goals, &args.flags)?;
+    request.depth = request.depth.max(Depth::Installs);
+    request.tests = false;
+    request.joined = true;
+    let (planned, built) = match build(ambient, common, (&request, &args.flags))? {
+        Ran::Done(done) => *done,
+        Ran::Refused(kind) => return Ok(Some(kind)),
+    };
+    if let Some(kind) = built.report.kind() {
+        print::talk_text(&built.report.text());
+        return Ok(Some(kind));
+    }
+    let made = environments::working(&planned, &built, &out)?;
+    if !common.quiet {
+        for (package, file) in &made.start_up {
+            print::talk(&format!("note: `{file}` of {package} runs at every start of the interpreter"));
+        }
+    }
+    print::result(&out.display().to_string());
+    Ok(None)
+}
+
+/// `wheelwright run`: the command's exit code is ours.
+pub fn run(ambient: &Ambient, common: &Common, args: &RunArgs) -> Outcome {
+    if args.command.is_empty() {
+        return Err(Error::input("there is no command to run").hint("write it after `--`"));
+    }
+    let goals = GoalArgs { packages: args.packages.clone(), all: false, base: false };
+    let flags = RunFlags {
+        no_check: true,
+        fail_fast: false,
+        keep_failed: false,
+        accept_hash: false,
+        report: Vec::new(),
+    };
+    let mut request = request(common, &goals, &flags)?;
+    request.joined = true;
+    let (planned, built) = match build(ambient, common, (&request, &flags))? {
+        Ran::Done(done) => *done,
+        Ran::Refused(kind) => return Ok(Some(kind)),
+    };
+    if let Some(kind) = built.report.kind() {
+        print::talk_text(&built.report.text());
+        return Ok(Some(kind));
+    }
+    let place = environments::frozen(&planned, &built)?;
+    planned.machines.store.hold_through_exec()?;
+    // Only comes back when the command could not be started.
+    let error = crate::exec::become_command(&place.join("bin"), &args.command, ambient.vars());
+    let missing = error.kind() == std::io::ErrorKind::NotFound;
+    let told = Error::new(Kind::Input, format!("failed to start `{}`", args.command[0])).because(error);
+    Err(match missing {
+        true => told.hint("it is neither in the environment nor on PATH"),
+        false => told,
+    })
+}

@@ -1,0 +1,27 @@
+//! Every line that leaves the program: results to standard output, talk to
+//! standard error.
+//!
+//! Knows the two streams. A closed pipe is no error. Must never know what is
+//! said.
+
+use std::io::Write as _;
+
+/// A result line. A reader that went away is no error.
+pub fn result(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// A result text that ends its own lines.
+pub fn result_text(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// A line of talk.
+pub fn talk(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Talk that ends its own lines.
+pub fn talk_text(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,187 @@
+//! What a run looks like while it runs: live lines on a terminal, plain lines
+//! elsewhere.
+//!
+//! Knows events and the terminal. Must never know what a step does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::event::{Ended, Event, StepKind};
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Talk {
+    /// Failures only.
+    Quiet,
+    /// What ran.
+    Normal,
+    /// What was reused, too.
+    Verbose,
+}
+
+/// Prints the events of one run to standard error.
+pub struct Progress {
+    talk: Talk,
+    live: Option<Live>,
+    started: Instant,
+    stopped: BTreeSet<String>,
+}
+
+struct Live {
+    lines: MultiProgress,
+    total: ProgressBar,
+    running: BTreeMap<usize, ProgressBar>,
+    expected: BTreeMap<usize, Duration>,
+    left: Duration,
+    workers: u32,
+}
+
+impl Progress {
+    /// `live` asks for moving lines: standard error is a terminal and not CI.
+    pub fn new(talk: Talk, live: bool, workers: usize) -> Self {
+        let live = (live && talk > Talk::Quiet).then(|| {
+            let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+            let total = lines.add(ProgressBar::new(0).with_style(bar_style()));
+            Live {
+                lines,
+                total,
+                running: BTreeMap::new(),
+                expected: BTreeMap::new(),
+                left: Duration::ZERO,
+                workers: u32::try_from(workers.max(1)).unwrap_or(u32::MAX),
+            }
+        });
+        Self { talk, live, started: Instant::now(), stopped: BTreeSet::new() }
+    }
+
+    /// Takes in one event.
+    pub fn see(&mut self, event: &Event) {
+        match event {
+            Event::Planned { steps, expected } => {
+                if let Some(live) = &mut self.live {
+                    live.total.set_length(*steps as u64);
+                    live.left = *expected;
+                }
+            }
+            Event::Started { step, package, kind, expected } => self.began(*step, package, *kind, *expected),
+            Event::Note { text, .. } => self.line(Talk::Normal, &format!("        note {text}")),
+            Event::Finished { step, package, kind, outcome, took } => {
+                self.ended(*step, package, *kind, (outcome, *took));
+            }
+        }
+    }
+
+    /// Removes the moving lines.
+    pub fn done(&mut self) {
+        if let Some(live) = self.live.take() {
+            let _ = live.lines.clear();
+        }
+    }
+
+    /// Wall time since the run began.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn began(&mut self, step: usize, package: &str, kind: StepKind, expected: Option<Duration>) {
+        let Some(live) = &mut self.live else { return };
+        let style = ProgressStyle::with_template("  {prefix:>8} {msg} {elapsed}")
+            .expect("the template is a constant of ours");
+        let about = expected.map_or_else(String::new, |e| format!(" (about {})", seconds(e)));
+        // Told before it is drawn for the first time.
+        let line = ProgressBar::hidden()
+            .with_style(style)
+            .with_prefix(kind.word())
+            .with_message(format!("{package}{about}"));
+        let line = live.lines.insert_before(&live.total, line);
+        line.enable_steady_tick(Duration::from_millis(250));
+        live.running.insert(step, line);
+        if let Some(expected) = expected {
+            live.expected.insert(step, expected);
+        }
+    }
+
+    fn ended(&mut self, step: usize, package: &str, kind: StepKind, (outcome, took): (&Ended, Duration)) {
+        if let Some(live) = &mut self.live {
+            if let Some(line) = live.running.remove(&step) {
+                line.finish_and_clear();
+            }
+            live.total.inc(1);
+            live.left = live.left.saturating_sub(live.expected.remove(&step).unwrap_or_default());
+            live.total.set_message(format!("about {} left", seconds(live.left / live.workers)));
+        }
+        let time = seconds(took);
+        match outcome {
+            Ended::Done => self.line(talk_of(kind), &format!("{:>12} {package} {time}", past(kind))),
+            Ended::Reused => self.line(Talk::Verbose, &format!("{:>12} {package} ({})", "kept", kind.word())),
+            Ended::Identical => {
+                // Where a rebuild stopped is told once for a package.
+                let first = self.stopped.insert(package.to_owned());
+                let least = if first { Talk::Normal } else { Talk::Verbose };
+                self.line(least, &format!("{:>12} {package} ({}: same inputs)", "kept", kind.word()));
+            }
+            Ended::Failed(failure) => {
+                // Quiet or not, the report at the end tells it whole.
+                self.line(Talk::Normal, &format!("{:>12} {package}: {}", "FAILED", failure.message));
+            }
+            Ended::Skipped(_) => {
+                self.line(Talk::Verbose, &format!("{:>12} {package} ({})", "skipped", kind.word()));
+            }
+        }
+    }
+
+    fn line(&self, least: Talk, text: &str) {
+        if self.talk < least {
+            return;
+        }
+        match &self.live {
+            Some(live) => {
+                let _ = live.lines.println(text);
+            }
+            None => super::print::talk(text),
+        }
+    }
+}
+
+/// Steps a user asked for are told at once, our own steps only with `-v`.
+fn talk_of(kind: StepKind) -> Talk {
+    match kind {
+        StepKind::Fetch | StepKind::Build | StepKind::Check => Talk::Normal,
+        _ => Talk::Verbose,
+    }
+}
+
+fn past(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Fetch => "fetched",
+        StepKind::Source => "unpacked",
+        StepKind::Build => "built",
+        StepKind::Finish => "finished",
+        StepKind::Install => "installed",
+        StepKind::Verify => "verified",
+        StepKind::Imports => "imported",
+        StepKind::Check => "checked",
+        StepKind::Env => "composed",
+        StepKind::App => "wrapped",
+    }
+}
+
+fn bar_style() -> ProgressStyle {
+    ProgressStyle::with_template("  [{bar:30}] {pos}/{len} {elapsed} {msg}")
+        .expect("the template is a constant of ours")
+        .progress_chars("=> ")
+}
+
+/// `0.42 s`, `12.3 s`, `4 min 05 s`.
+pub fn seconds(time: Duration) -> String {
+    let s = time.as_secs_f64();
+    if s < 10.0 {
+        format!("{s:.2} s")
+    } else if s < 100.0 {
+        format!("{s:.1} s")
+    } else {
+        format!("{} min {:02} s", time.as_secs() / 60, time.as_secs() % 60)
+    }
+}

@@ -1,0 +1,176 @@
+//! Verbs that look after recipes, the store and the machine: `add`, `lint`,
+//! `fmt`, `store`, `gc`, `doctor`.
+//!
+//! Knows how they are told. Must never build.
+
+use super::args::{AddArgs, Common, FmtArgs, GcArgs, PathsArgs, StoreArgs, StoreVerb};
+use super::{Outcome, print, settings};
+use crate::ambient::Ambient;
+use crate::error::{Error, Kind, count};
+use crate::exec::FactState;
+use crate::ops::machines::open_store;
+use crate::ops::report::wire;
+use crate::ops::{add, recipes as texts};
+use recipes::diag::Severity;
+
+/// `wheelwright add`.
+pub fn add(ambient: &Ambient, common: &Common, args: &AddArgs) -> Outcome {
+    if !args.no_solve {
+        return Err(Error::input("`add` cannot choose versions for a whole closure yet")
+            .hint("say --no-solve: each project is then taken as named, its dependencies are not added"));
+    }
+    let request = add::Request {
+        projects: args.projects.clone(),
+        dir: args.dir.clone(),
+        force: args.force,
+        settings: settings(common, false)?,
+    };
+    let mut failed = None;
+    for outcome in add::add(ambient, &request)? {
+        match outcome {
+            Ok(added) => {
+                for note in &added.notes {
+                    print::talk(&format!("note: {}: {note}", added.path.display()));
+                }
+                print::result(&added.path.display().to_string());
+            }
+            Err(error) => {
+                print::talk_text(&super::error_text(&error));
+                failed = Kind::first(failed.into_iter().chain([error.kind]));
+            }
+        }
+    }
+    Ok(failed)
+}
+
+/// `wheelwright lint`.
+pub fn lint(ambient: &Ambient, common: &Common, args: &PathsArgs) -> Outcome {
+    let findings = texts::lint(ambient, &args.paths)?;
+    if common.json {
+        print::result(&wire::findings_json(&findings).to_string());
+    } else {
+        for finding in &findings {
+            print::result_text(&finding.render());
+        }
+    }
+    if !common.quiet && !findings.is_empty() {
+        let errors = findings.iter().filter(|f| f.severity == Severity::Error).count();
+        let lints = findings.iter().filter(|f| f.severity == Severity::Lint).count();
+        let warnings = findings.len() - errors - lints;
+        let parts = [count(errors, "error"), count(warnings, "warning"), count(lints, "lint")];
+        print::talk(&parts.join(", "));
+    }
+    let worst = findings.iter().map(|f| f.severity).max();
+    if !common.quiet && findings.is_empty() {
+        print::talk("nothing to complain about");
+    }
+    Ok((worst >= Some(Severity::Warning)).then_some(Kind::Input))
+}
+
+/// `wheelwright fmt`.
+pub fn fmt(ambient: &Ambient, args: &FmtArgs) -> Outcome {
+    let outcome = texts::format(ambient, &args.paths, args.check)?;
+    for finding in &outcome.findings {
+        print::talk_text(&finding.render());
+    }
+    for path in &outcome.changed {
+        print::result(path);
+    }
+    if args.check && !outcome.changed.is_empty() {
+        let recipes = count(outcome.changed.len(), "recipe");
+        print::talk(&format!("{recipes} not laid out in the one way: `wheelwright fmt` does it"));
+    }
+    if !outcome.findings.is_empty() {
+        return Ok(Some(Kind::Input));
+    }
+    Ok((args.check && !outcome.changed.is_empty()).then_some(Kind::Build))
+}
+
+/// `wheelwright store`.
+pub fn store(ambient: &Ambient, common: &Common, args: &StoreArgs) -> Outcome {
+    let store = open_store(ambient, common.store.as_ref())?;
+    match args.verb {
+        StoreVerb::Path => {
+            print::result(&store.root().display().to_string());
+            Ok(None)
+        }
+        StoreVerb::Verify { repair } => {
+            let report = store.verify(repair)?;
+            for (path, why) in &report.corrupted {
+                print::result(&format!("damaged: {}: {why}", path.display()));
+            }
+            for path in &report.missing {
+                print::result(&format!("missing: {}", path.display()));
+            }
+            for text in &report.database {
+                print::result(&format!("database: {text}"));
+            }
+            let mib = report.bytes >> 20;
+            print::result(&format!("{} files and {} folders read ({mib} MiB)", report.blobs, report.trees));
+            if report.is_clean() {
+                return Ok(None);
+            }
+            if repair {
+                print::talk(&format!(
+                    "{} results are forgotten: the next run makes them again",
+                    report.forgotten
+                ));
+                return Ok(None);
+            }
+            print::talk("hint: `wheelwright store verify --repair` removes what is damaged");
+            Ok(Some(Kind::Environment))
+        }
+    }
+}
+
+/// `wheelwright gc`.
+pub fn gc(ambient: &Ambient, common: &Common, args: &GcArgs) -> Outcome {
+    let store = open_store(ambient, common.store.as_ref())?;
+    let report = store.gc(args.dry_run)?;
+    let word = if args.dry_run { "would remove" } else { "removed" };
+    print::result(&format!(
+        "{word} {} files, {} folders, {} environments, {} results ({} MiB)",
+        report.blobs,
+        report.trees,
+        report.envs,
+        report.realisations,
+        report.freed >> 20
+    ));
+    if !common.quiet {
+        print::talk(&format!("kept what {} roots and {} running builds need", report.roots, report.running));
+    }
+    Ok(None)
+}
+
+/// `wheelwright doctor`.
+pub fn doctor(ambient: &Ambient, common: &Common) -> Outcome {
+    let settings = settings(common, false)?;
+    let facts = crate::ops::doctor::facts(ambient, &settings)?;
+    if common.json {
+        let list: Vec<_> = facts
+            .iter()
+            .map(|f| {
+                serde_json::json!({
+                    "what": f.what,
+                    "ok": f.state != FactState::Bad,
+                    "detail": f.detail,
+                    "hints": f.hints,
+                })
+            })
+            .collect();
+        print::result(&serde_json::Value::from(list).to_string());
+        return Ok(None);
+    }
+    for fact in &facts {
+        let mark = match fact.state {
+            FactState::Good => "ok  ",
+            FactState::Note => "note",
+            FactState::Bad => "BAD ",
+        };
+        print::result(&format!("{mark} {:<22} {}", fact.what, fact.detail));
+        for hint in &fact.hints {
+            print::result(&format!("     hint: {hint}"));
+        }
+    }
+    Ok(None)
+}

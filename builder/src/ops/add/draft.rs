@@ -1,0 +1,298 @@
+//! A recipe's text from an sdist and its metadata.
+//!
+//! Knows pyproject.toml's `[build-system]` and core metadata. Must never
+//! fetch, and never re-print a requirement: texts are carried over.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::str::FromStr as _;
+
+use recipes::name::{PackageName, Requirement, Sha256, Version};
+
+use super::native::{self, Native};
+use crate::error::{Error, Result};
+
+/// The headers of core metadata (METADATA or PKG-INFO) that a recipe needs.
+#[derive(Clone, Debug, Default)]
+pub struct Metadata {
+    headers: Vec<(String, String)>,
+    notes: Vec<String>,
+    pure_wheel: bool,
+}
+
+impl Metadata {
+    /// Reads the headers; what cannot be read is no header.
+    pub fn parse(text: &str) -> Self {
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for line in text.lines() {
+            if line.is_empty() {
+                break;
+            }
+            if line.starts_with([' ', '\t']) {
+                continue;
+            }
+            if let Some((name, value)) = line.split_once(':') {
+                headers.push((name.trim().to_lowercase(), value.trim().to_owned()));
+            }
+        }
+        Self { headers, notes: Vec::new(), pure_wheel: false }
+    }
+
+    /// The same with something the user should look at.
+    pub fn with_note(mut self, note: &str) -> Self {
+        self.notes.push(note.to_owned());
+        self
+    }
+
+    /// The same of a release that has a wheel for every platform: what is
+    /// compiled in it may also be left out.
+    pub fn with_pure_wheel(mut self, there_is: bool) -> Self {
+        self.pure_wheel = there_is;
+        self
+    }
+
+    /// The license as an SPDX expression: as such (PEP 639), from the free
+    /// text when it is one, or from a classifier that means one license.
+    fn license(&self) -> Option<String> {
+        const CLASSIFIERS: [(&str, &str); 5] = [
+            ("MIT License", "MIT"),
+            ("ISC License (ISCL)", "ISC"),
+            ("Mozilla Public License 2.0 (MPL 2.0)", "MPL-2.0"),
+            ("The Unlicense (Unlicense)", "Unlicense"),
+            ("zlib/libpng License", "Zlib"),
+        ];
+        // `BSD` and the like have the form, but say no license.
+        const FREE: [&str; 8] =
+            ["MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MPL-2.0", "0BSD", "PSF-2.0"];
+        if let Some(expression) = self.one("license-expression") {
+            return Some(expression.to_owned());
+        }
+        if let Some(text) = self.one("license").filter(|text| FREE.contains(text)) {
+            return Some(text.to_owned());
+        }
+        let mut named = self.all("classifier").into_iter().filter_map(|c| c.strip_prefix("License :: "));
+        let only = named.next().filter(|c| *c != "OSI Approved").or_else(|| named.next())?;
+        let last = only.rsplit(" :: ").next()?;
+        let known = CLASSIFIERS.iter().find(|(name, _)| *name == last)?;
+        named.next().is_none().then(|| known.1.to_owned())
+    }
+
+    /// The first Project-URL with one of these labels.
+    fn url(&self, labels: &[&str]) -> Option<String> {
+        self.all("project-url").iter().find_map(|text| {
+            let (label, url) = text.split_once(',')?;
+            labels.contains(&label.trim().to_lowercase().as_str()).then(|| url.trim().to_owned())
+        })
+    }
+
+    fn all(&self, name: &str) -> Vec<&str> {
+        self.headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect()
+    }
+
+    fn one(&self, name: &str) -> Option<&str> {
+        self.all(name).first().copied().filter(|v| !v.is_empty() && *v != "UNKNOWN")
+    }
+
+    /// Whether Requires-Dist is what a build will give (PEP 643): metadata 2.2
+    /// or newer that does not call it dynamic.
+    pub fn requires_are_final(&self) -> bool {
+        let version: f64 = self.one("metadata-version").and_then(|v| v.parse().ok()).unwrap_or(0.0);
+        let dynamic = self.all("dynamic").iter().any(|d| d.eq_ignore_ascii_case("requires-dist"));
+        version >= 2.2 && !dynamic
+    }
+}
+
+/// A recipe about to be written.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    lines: String,
+    /// What the user should look at.
+    pub notes: Vec<String>,
+}
+
+impl Draft {
+    /// Drafts from an unpacked sdist and its metadata.
+    pub fn new(
+        name: &PackageName,
+        version: &Version,
+        hash: Sha256,
+        (top, metadata): (&Path, &Metadata),
+    ) -> Result<Self> {
+        let mut notes = metadata.notes.clone();
+        let build = BuildSystem::read(top)?;
+        let native = native::inspect(top, &build.requires, &build.backend);
+        let mut out = String::new();
+        let _ = writeln!(out, "pname = {}", quote(name.as_ref()));
+        let _ = writeln!(out, "version = {}", quote(&version.to_string()));
+        if let Some(python) = metadata.one("requires-python") {
+            let _ = writeln!(out, "requires-python = {}", quote(python));
+        }
+        let _ = writeln!(out, "build-system = {}", list(&build.requires));
+        let (always, extras) = requirements(metadata, &mut notes);
+        if !always.is_empty() {
+            let _ = writeln!(out, "dependencies = {}", list(&always));
+        }
+        if !extras.is_empty() {
+            out.push_str("[optional-dependencies]\n");
+            for (extra, texts) in &extras {
+                let _ = writeln!(out, "{} = {}", key(extra), list(texts));
+            }
+        }
+        let _ = write!(out, "[source]\npypi = {}\nhash = {}\n", quote(name.as_ref()), quote(&hash.sri()));
+        native_tables(&mut out, &native, (metadata.pure_wheel, &mut notes));
+        meta_table(&mut out, metadata);
+        Ok(Self { lines: out, notes })
+    }
+
+    /// The TOML text, not yet laid out.
+    pub fn text(&self) -> String {
+        self.lines.clone()
+    }
+}
+
+fn native_tables(out: &mut String, native: &Native, (optional, notes): (bool, &mut Vec<String>)) {
+    if native.compilers.is_empty() {
+        return;
+    }
+    if !optional {
+        out.push_str("[build]\nexpect = \"native\"\n");
+    }
+    let names: Vec<String> = native.compilers.iter().map(|c| (*c).to_owned()).collect();
+    let _ = writeln!(out, "[external]\nbuild-requires = {}", list(&names));
+    if native.cargo {
+        out.push_str("[cargo]\n");
+        notes.push("it is built with cargo, which is not supported yet".to_owned());
+    } else if optional {
+        notes.push(
+            "it may be compiled or pure: say `expect = \"native\"` in [build], or leave [external] out"
+                .to_owned(),
+        );
+    } else {
+        notes.push(
+            "it has sources to compile: look over [external], or leave it out for a pure wheel".to_owned(),
+        );
+    }
+}
+
+fn meta_table(out: &mut String, metadata: &Metadata) {
+    let homepage = metadata
+        .one("home-page")
+        .map(str::to_owned)
+        .or_else(|| metadata.url(&["homepage", "home"]))
+        .or_else(|| metadata.url(&["source", "repository", "source code", "documentation"]));
+    let mut rows = Vec::new();
+    rows.extend(metadata.one("summary").map(|s| format!("description = {}\n", quote(s))));
+    rows.extend(homepage.map(|h| format!("homepage = {}\n", quote(&h))));
+    rows.extend(metadata.license().map(|l| format!("license = {}\n", quote(&l))));
+    let changes = ["changelog", "changes", "release notes", "history"];
+    rows.extend(metadata.url(&changes).map(|u| format!("changelog = {}\n", quote(&u))));
+    if !rows.is_empty() {
+        out.push_str("[meta]\n");
+        out.push_str(&rows.concat());
+    }
+}
+
+struct BuildSystem {
+    requires: Vec<String>,
+    backend: String,
+}
+
+impl BuildSystem {
+    /// PEP 518's table; setuptools where there is none. An in-tree backend
+    /// (`backend-path`) keeps what it requires beside itself.
+    fn read(top: &Path) -> Result<Self> {
+        let fallback = || Self {
+            requires: vec!["setuptools".into()],
+            backend: "setuptools.build_meta:__legacy__".into(),
+        };
+        let Ok(text) = std::fs::read_to_string(top.join("pyproject.toml")) else {
+            if !top.join("setup.py").is_file() && !top.join("setup.cfg").is_file() {
+                return Err(Error::input("the sdist has no pyproject.toml, setup.py or setup.cfg")
+                    .hint("write the recipe by hand with `format = \"other\"`"));
+            }
+            return Ok(fallback());
+        };
+        let table: toml::Table = toml::from_str(&text)
+            .map_err(|e| Error::input("the sdist's pyproject.toml cannot be read").because(e))?;
+        let Some(system) = table.get("build-system").and_then(toml::Value::as_table) else {
+            return Ok(fallback());
+        };
+        let requires = system.get("requires").and_then(toml::Value::as_array);
+        let requires: Vec<String> =
+            requires.into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect();
+        let backend = system.get("build-backend").and_then(toml::Value::as_str);
+        Ok(Self { requires, backend: backend.unwrap_or("setuptools.build_meta:__legacy__").to_owned() })
+    }
+}
+
+type Extras = BTreeMap<String, Vec<String>>;
+
+/// Requires-Dist, told apart by extra. A requirement whose marker mixes an
+/// extra with more keeps the rest of its marker.
+fn requirements(metadata: &Metadata, notes: &mut Vec<String>) -> (Vec<String>, Extras) {
+    let (mut always, mut extras) = (Vec::new(), Extras::new());
+    for text in metadata.all("requires-dist") {
+        if Requirement::from_str(text).is_err() {
+            notes.push(format!("the requirement `{text}` cannot be read and was left out"));
+            continue;
+        }
+        match split_extra(text) {
+            Split::Always => always.push(text.to_owned()),
+            Split::Extra(extra, rest) => extras.entry(extra).or_default().push(rest),
+            Split::Unclear => {
+                notes.push(format!("the requirement `{text}` is left out: its marker is unusual"))
+            }
+        }
+    }
+    (always, extras)
+}
+
+enum Split {
+    Always,
+    Extra(String, String),
+    Unclear,
+}
+
+/// Takes `extra == "x"` off a marker when it stands at its end, as every
+/// backend writes it; the rest of the text stays as it is.
+fn split_extra(text: &str) -> Split {
+    let Some((head, marker)) = text.split_once(';') else { return Split::Always };
+    if !marker.contains("extra") {
+        return Split::Always;
+    }
+    let Some((before, after)) = marker.rsplit_once("extra") else { return Split::Unclear };
+    let value = after.trim().strip_prefix("==").map(str::trim);
+    let quoted = value.and_then(|v| {
+        let mark = v.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        v[1..].strip_suffix(mark)
+    });
+    let Some(extra) = quoted else { return Split::Unclear };
+    let before = before.trim();
+    if before.is_empty() {
+        return Split::Extra(extra.to_owned(), head.trim().to_owned());
+    }
+    let Some(rest) = before.strip_suffix("and").map(str::trim) else { return Split::Unclear };
+    let rest = match rest.strip_prefix('(').and_then(|r| r.strip_suffix(')')) {
+        Some(inner) if !inner.contains(['(', ')']) => inner,
+        _ => rest,
+    };
+    if rest.contains("extra") {
+        return Split::Unclear;
+    }
+    Split::Extra(extra.to_owned(), format!("{}; {rest}", head.trim()))
+}
+
+fn quote(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+fn key(text: &str) -> String {
+    let bare = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if bare { text.to_owned() } else { quote(text) }
+}
+
+fn list(items: &[String]) -> String {
+    let quoted: Vec<String> = items.iter().map(|i| quote(i)).collect();
+    format!("[{}]", quoted.join(", "))
+}

@@ -1,0 +1,116 @@
+use expect_test::expect;
+
+use super::*;
+
+fn draft(files: &[(&str, &str)], metadata: &str) -> Draft {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let hash = recipes::name::Sha256([7; 32]);
+    let (name, version) = parse("Demo.Pkg==1.2").unwrap();
+    let metadata = Metadata::parse(metadata);
+    Draft::new(&name, &version.unwrap(), hash, (dir.path(), &metadata)).unwrap()
+}
+
+const METADATA: &str = "Metadata-Version: 2.4
+Name: demo-pkg
+Version: 1.2
+Summary: A \"demo\"
+License-Expression: MIT
+Project-URL: Source, https://example.org/demo
+Requires-Python: >=3.9
+Requires-Dist: click>=8
+Requires-Dist: tomli>=1; python_full_version < '3.11.0a6'
+Requires-Dist: redis; extra == 'cache'
+Requires-Dist: uvloop; (sys_platform != 'win32') and extra == \"fast\"
+
+body: not a header
+";
+
+#[test]
+fn a_pure_project_becomes_a_recipe() {
+    let pyproject = "[build-system]\nrequires = [\"hatchling>=1.20\"]\nbuild-backend = \"hatchling.build\"\n";
+    let made = draft(&[("pyproject.toml", pyproject)], METADATA);
+    expect![[r#"
+        pname = "demo-pkg"
+        version = "1.2"
+        requires-python = ">=3.9"
+        build-system = ["hatchling>=1.20"]
+        dependencies = ["click>=8", "tomli>=1; python_full_version < '3.11.0a6'"]
+        [optional-dependencies]
+        cache = ["redis"]
+        fast = ["uvloop; sys_platform != 'win32'"]
+        [source]
+        pypi = "demo-pkg"
+        hash = "sha256-BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
+        [meta]
+        description = 'A "demo"'
+        homepage = "https://example.org/demo"
+        license = "MIT"
+    "#]]
+    .assert_eq(&made.text());
+    assert!(made.notes.is_empty());
+}
+
+#[test]
+fn compiled_sources_declare_their_compilers() {
+    let setup = "from setuptools import Extension, setup\nsetup(ext_modules=[Extension('a', ['a.cpp'])])\n";
+    let made = draft(&[("setup.py", setup), ("src/a.cpp", ""), ("tests/x.f90", "")], "");
+    let text = made.text();
+    assert!(text.contains("build-system = [\"setuptools\"]"), "{text}");
+    assert!(text.contains("build-requires = [\"virtual:compiler/c\", \"virtual:compiler/cpp\"]"), "{text}");
+    assert!(text.contains("expect = \"native\""), "{text}");
+    assert_eq!(made.notes.len(), 1);
+}
+
+#[test]
+fn what_may_be_left_out_is_not_insisted_on() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("setup.py"), "setup(ext_modules=[Extension('a', ['a.c'])])").unwrap();
+    std::fs::write(dir.path().join("a.c"), "").unwrap();
+    let (name, version) = parse("demo==1").unwrap();
+    let metadata = Metadata::parse("").with_pure_wheel(true);
+    let hash = recipes::name::Sha256([7; 32]);
+    let made = Draft::new(&name, &version.unwrap(), hash, (dir.path(), &metadata)).unwrap();
+    assert!(made.text().contains("virtual:compiler/c") && !made.text().contains("expect"), "{}", made.text());
+    assert!(made.notes[0].contains("compiled or pure"), "{:?}", made.notes);
+}
+
+#[test]
+fn a_license_is_told_only_when_it_is_certain() {
+    let told = |metadata: &str| {
+        let text = draft(&[("setup.py", "")], metadata).text();
+        text.lines().find_map(|l| l.strip_prefix("license = ").map(str::to_owned))
+    };
+    assert_eq!(told("License: MIT\n").as_deref(), Some("\"MIT\""));
+    assert_eq!(told("License: BSD\n"), None);
+    assert_eq!(told("Classifier: License :: OSI Approved :: MIT License\n").as_deref(), Some("\"MIT\""));
+    assert_eq!(told("Classifier: License :: OSI Approved :: BSD License\n"), None);
+    let two = "Classifier: License :: OSI Approved :: MIT License\n\
+               Classifier: License :: OSI Approved :: Apache Software License\n";
+    assert_eq!(told(two), None);
+    assert_eq!(told("License: whatever\nLicense-Expression: 0BSD\n").as_deref(), Some("\"0BSD\""));
+}
+
+#[test]
+fn stray_c_files_do_not_make_a_package_native() {
+    let made = draft(&[("setup.py", "from setuptools import setup\nsetup()\n"), ("data/a.c", "")], "");
+    assert!(!made.text().contains("external"), "{}", made.text());
+}
+
+#[test]
+fn only_new_metadata_is_final() {
+    assert!(Metadata::parse(METADATA).requires_are_final());
+    assert!(!Metadata::parse("Metadata-Version: 2.1\n").requires_are_final());
+    assert!(!Metadata::parse("Metadata-Version: 2.2\nDynamic: Requires-Dist\n").requires_are_final());
+}
+
+#[test]
+fn projects_are_names_with_perhaps_a_version() {
+    assert_eq!(parse("Flask").unwrap().0.to_string(), "flask");
+    assert!(parse("flask==x").unwrap_err().hints[0].contains("NAME==VERSION"));
+    assert!(parse("fla sk").is_err());
+}

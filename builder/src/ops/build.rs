@@ -1,0 +1,252 @@
+//! `build` and `check`: from words to results.
+//!
+//! Knows the order: load, close, prepare, plan, run, link. Must never print.
+
+use std::path::{Path, PathBuf};
+
+use recipes::diag::{Finding, Severity};
+use recipes::set::{PackageSet, RecipeId};
+
+use crate::ambient::Ambient;
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, StepKind};
+use crate::ops::goals::{Everything, Goal, resolve};
+use crate::ops::load::{Loaded, load};
+use crate::ops::machines::{Machines, Settings, open};
+use crate::ops::report::Report;
+use crate::ops::run::{self, Options, Ran};
+use crate::ops::steps::{Mismatch, Steps};
+use crate::ops::{host, judge, prepare};
+use crate::plan::{Depth, Facts, Goals, Local, Plan, declares_compiler, plan};
+use crate::schedule::Lanes;
+use crate::store::realisation::Realisation;
+
+/// Everything up to the plan: nothing has run yet.
+pub struct Planned {
+    /// What was read.
+    pub loaded: Loaded,
+    /// The set for this interpreter.
+    pub set: PackageSet,
+    /// The machine.
+    pub machines: Machines,
+    /// What was asked for.
+    pub goals: Vec<Goal>,
+    /// Warnings, and what is doubtful in the recipes.
+    pub findings: Vec<Finding>,
+    /// What was left out, with the reason.
+    pub left_out: Vec<(String, String)>,
+    /// Sources and patches.
+    pub local: Local,
+    /// The plan.
+    pub plan: Plan,
+}
+
+/// Either a plan or the findings that stand against it.
+pub enum Prepared {
+    /// Ready to run.
+    Ready(Box<Planned>),
+    /// What is wrong in the recipes, warnings included.
+    Findings(Vec<Finding>),
+}
+
+/// What is asked of a run.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Names and paths.
+    pub words: Vec<String>,
+    /// `--all`, `--base`.
+    pub everything: Everything,
+    /// How far.
+    pub depth: Depth,
+    /// The goals' own tests.
+    pub tests: bool,
+    /// The dependencies' tests, too.
+    pub tests_of_dependencies: bool,
+    /// The goals are for one environment: one version of each name among all
+    /// their closures together.
+    pub joined: bool,
+    /// The machine.
+    pub settings: Settings,
+    /// Start nothing more after a failure.
+    pub fail_fast: bool,
+}
+
+/// Loads, checks and plans.
+pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
+    let loaded = load(ambient, &request.words)?;
+    if loaded.is_broken() {
+        return Ok(Prepared::Findings(loaded.findings));
+    }
+    let machines = open(ambient, &request.settings, &loaded.workspace)?;
+    let set = PackageSet::new(loaded.book.recipes.clone(), machines.interpreter.target.clone());
+    let wanted = resolve(&loaded, &set, request.everything)?;
+    let ids: Vec<RecipeId> = wanted.goals.iter().map(|g| g.id).collect();
+    let mut findings = loaded.findings.clone();
+    findings.extend(wanted.findings);
+    findings.extend(set.findings(&ids));
+    if broken(&findings) {
+        return Ok(Prepared::Findings(findings));
+    }
+    let beside = match beside(&set, &wanted.goals, request.joined) {
+        Ok(beside) => beside,
+        Err(more) => {
+            findings.extend(more);
+            return Ok(Prepared::Findings(findings));
+        }
+    };
+    let needed = prepare::needed(&set, &[ids.as_slice(), beside.as_slice()].concat());
+    findings.extend(judge::findings(&set, &needed, request.everything.broken));
+    for &id in &needed {
+        findings.extend(host::missing(ambient, set.get(id)));
+    }
+    let local = prepare::local(&loaded, &set, &needed, &machines.store)?;
+    let local = match local {
+        Ok(local) if !broken(&findings) => local,
+        Ok(_) => return Ok(Prepared::Findings(findings)),
+        Err(more) => {
+            findings.extend(more);
+            return Ok(Prepared::Findings(findings));
+        }
+    };
+    let compiler = needed.iter().any(|id| declares_compiler(set.get(*id)));
+    let facts = facts(ambient, &machines, compiler)?;
+    let goals = Goals {
+        packages: ids,
+        beside,
+        depth: request.depth,
+        tests: request.tests,
+        tests_of_dependencies: request.tests_of_dependencies,
+    };
+    match plan(&set, &facts, &local, &goals) {
+        Ok(plan) => Ok(Prepared::Ready(Box::new(Planned {
+            loaded,
+            set,
+            machines,
+            goals: wanted.goals,
+            findings,
+            left_out: wanted.left_out,
+            local,
+            plan,
+        }))),
+        Err(more) => {
+            findings.extend(more);
+            Ok(Prepared::Findings(findings))
+        }
+    }
+}
+
+/// What stands beside the goals in one environment, or because of extras.
+fn beside(
+    set: &PackageSet,
+    goals: &[Goal],
+    joined: bool,
+) -> std::result::Result<Vec<RecipeId>, Vec<Finding>> {
+    if !joined && goals.iter().all(|g| g.extras.is_empty()) {
+        return Ok(Vec::new());
+    }
+    let closure = super::goals::closure(set, goals)?;
+    Ok(closure.members.iter().map(|m| m.id).collect())
+}
+
+fn broken(findings: &[Finding]) -> bool {
+    findings.iter().any(|f| f.severity == Severity::Error)
+}
+
+fn facts(ambient: &Ambient, machines: &Machines, compiler: bool) -> Result<Facts> {
+    let host = if compiler { host::identity(ambient)? } else { crate::key::Digest::of(b"") };
+    Ok(Facts {
+        interpreter: machines.interpreter.identity,
+        python: machines.interpreter.short_version(),
+        host,
+        level: machines.level,
+        c_flags: crate::pep517::build::compiler_flags(&machines.interpreter.facts.cflags),
+    })
+}
+
+/// What a run of a plan left.
+pub struct Built {
+    /// For people and programs.
+    pub report: Report,
+    /// By step.
+    pub realised: Vec<Option<Realisation>>,
+    /// Hashes that did not match.
+    pub mismatches: Vec<Mismatch>,
+}
+
+/// Runs a plan.
+pub fn run(planned: &Planned, fail_fast: bool, watch: &mut dyn FnMut(&Event)) -> Result<Built> {
+    let machines = &planned.machines;
+    let steps = Steps::new(&planned.set, &planned.loaded, &planned.local, machines);
+    let options = Options {
+        lanes: Lanes { jobs: machines.jobs, downloads: 8, memory: machines.ambient.memory(), fail_fast },
+    };
+    let ran = run::run(&planned.plan, &machines.store, &steps, (&options, machines.stop_flag()), watch)?;
+    let Ran { report, realised } = ran;
+    let mismatches = steps.mismatches.into_inner().expect("no holder of this lock panics");
+    Ok(Built { report, realised, mismatches })
+}
+
+/// Writes hashes that came into the recipes that promised others; the files
+/// that changed, by display path. Comments and layout stay.
+pub fn accept_hashes(planned: &Planned, mismatches: &[Mismatch]) -> Result<Vec<String>> {
+    let mut changed = Vec::new();
+    for mismatch in mismatches {
+        let source = planned.set.source_for(mismatch.recipe).map_err(Error::bug)?;
+        let place = &source.hash_place;
+        let Some(path) = planned.loaded.disk.get(&place.file.path) else {
+            return Err(Error::input(format!(
+                "`{}` cannot be changed: it is part of the program",
+                place.file.path
+            ))
+            .hint("put a recipe of that name into your workspace"));
+        };
+        write_hash(path, &place.file.text, (&place.span, &mismatch.got))?;
+        changed.push(place.file.path.clone());
+    }
+    Ok(changed)
+}
+
+fn write_hash(
+    path: &Path,
+    before: &str,
+    (span, hash): (&std::ops::Range<usize>, &recipes::name::Sha256),
+) -> Result<()> {
+    use crate::error::IoContext as _;
+    let doing = || format!("failed to write the hash into `{}`", path.display());
+    let now = std::fs::read_to_string(path).doing(doing)?;
+    if now != before {
+        return Err(Error::input(doing()).because("the file changed while the run was going on"));
+    }
+    let text = recipes::edit::set_hash(&now, span, hash).map_err(|e| Error::input(doing()).because(e))?;
+    crate::tree::fs::write_atomic(path, text.as_bytes(), 0o644)
+}
+
+impl Planned {
+    /// The realisation of one step of a package, after a run.
+    pub fn of<'a>(&self, built: &'a Built, id: RecipeId, kind: StepKind) -> Option<&'a Realisation> {
+        let index = self.plan.of.get(&(id, kind))?;
+        built.realised.get(*index)?.as_ref()
+    }
+
+    /// The keys of what some goals' closure is made of: what a root keeps.
+    pub fn keys_of(&self, goals: &[Goal]) -> Vec<crate::key::StepKey> {
+        let closure = super::goals::closure(&self.set, goals).map(|c| c.members).unwrap_or_default();
+        let kinds = [StepKind::Finish, StepKind::Install, StepKind::Build];
+        closure
+            .iter()
+            .flat_map(|m| kinds.map(|kind| self.plan.of.get(&(m.id, kind))))
+            .flatten()
+            .map(|i| self.plan.steps[*i].key)
+            .collect()
+    }
+
+    /// The folder results of this run are made in.
+    pub fn envs_dir(&self) -> PathBuf {
+        self.machines.store.envs_dir()
+    }
+}
+
+/// An error when the report has failures: its kind decides the exit code.
+pub fn verdict(report: &Report) -> Option<Kind> {
+    report.kind()
+}

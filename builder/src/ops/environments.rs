@@ -1,0 +1,157 @@
+//! `env` and `run`: environments of what a run built.
+//!
+//! Knows closures and installs. Must never know launchers or links
+//! (`outputs` does).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use recipes::diag::Finding;
+use recipes::recipe::{Kind as RecipeKind, Origin};
+use recipes::set::PackageSet;
+
+use crate::error::{Error, IoContext as _, Result};
+use crate::event::StepKind;
+use crate::key::TreeDigest;
+use crate::ops::build::{Built, Planned};
+use crate::ops::goals::{self, Goal};
+use crate::ops::steps::env::{bound_name, compose, install_of, member_parts, members};
+use crate::outputs::env::{Composed, Style};
+use crate::outputs::modules::Member;
+use crate::store::realisation::{Output, PythonModule};
+
+/// An environment is made in a new or empty folder only.
+pub fn check_target(out: &Path) -> Result<()> {
+    let mut entries = match std::fs::read_dir(out) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(Error::input(format!("failed to look at `{}`", out.display())).because(e)),
+    };
+    match entries.next() {
+        None => Ok(()),
+        Some(_) => Err(Error::input(format!("`{}` is not empty", out.display()))
+            .hint("an environment is made in a new folder: remove this one first, or name another")),
+    }
+}
+
+/// The members of the closure of all goals together, ready to be composed.
+pub fn closure_members(planned: &Planned, built: &Built, goals: &[Goal]) -> Result<Vec<Member>> {
+    let closure = goals::closure(&planned.set, goals).map_err(|all| findings_error(&all))?;
+    let mut installs: Vec<(PythonModule, TreeDigest)> = Vec::new();
+    let mut applications = Vec::new();
+    for id in closure.members.iter().map(|m| m.id) {
+        let recipe = planned.set.get(id);
+        let realisation = planned
+            .of(built, id, StepKind::Install)
+            .ok_or_else(|| Error::bug(format!("the install of {} is not part of the plan", recipe.pname)))?;
+        if recipe.kind == RecipeKind::Application {
+            let Output::Tree(tree) = &realisation.output else { continue };
+            applications.push(Member {
+                name: recipe.pname.to_string(),
+                version: recipe.version.to_string(),
+                module: None,
+                tree: planned.machines.store.tree_path(tree),
+            });
+            continue;
+        }
+        installs.push(install_of(realisation)?);
+    }
+    let mut all = members(&planned.machines, &installs)?;
+    all.extend(applications);
+    Ok(all)
+}
+
+fn findings_error(all: &[Finding]) -> Error {
+    let mut error = Error::input("these packages cannot stand in one environment");
+    for finding in all {
+        error.causes.push(finding.message.clone());
+        error.hints.extend(finding.hints.iter().cloned());
+    }
+    error
+}
+
+/// PEP 610 texts of the members that come from git, an address or a folder.
+pub fn direct_urls(planned: &Planned) -> BTreeMap<String, String> {
+    let set: &PackageSet = &planned.set;
+    set.ids()
+        .filter_map(|id| {
+            let recipe = set.get(id);
+            let source = set.source_for(id).ok()?;
+            let value = match &source.origin {
+                Origin::Pypi { .. } => return None,
+                Origin::Path { dir, .. } => {
+                    let folder = planned.loaded.folder_of(&source.base).join(dir);
+                    let folder = folder.canonicalize().unwrap_or(folder);
+                    serde_json::json!({ "url": format!("file://{}", folder.display()), "dir_info": {} })
+                }
+                Origin::Url { urls, .. } => {
+                    serde_json::json!({ "url": urls.first()?, "archive_info": {} })
+                }
+                Origin::Git { url, rev, .. } => {
+                    use recipes::recipe::GitRev;
+                    let (GitRev::Rev(rev) | GitRev::Tag(rev)) = rev;
+                    serde_json::json!({
+                        "url": url,
+                        "vcs_info": { "vcs": "git", "requested_revision": rev, "commit_id": rev },
+                    })
+                }
+            };
+            Some((recipe.pname.to_string(), value.to_string()))
+        })
+        .collect()
+}
+
+/// A working environment at `out`.
+pub fn working(planned: &Planned, built: &Built, out: &Path) -> Result<Composed> {
+    let members = closure_members(planned, built, &planned.goals)?;
+    let parent = out.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(parent).doing(|| format!("failed to make `{}`", parent.display()))?;
+    // Composed beside its place and renamed, so that it is whole or absent.
+    let staged = parent.join(format!(".wheelwright-{}", std::process::id()));
+    let result =
+        compose(&planned.machines, &members, (&staged, out), (Style::Working, &direct_urls(planned)));
+    let ignored = |made| {
+        // As `venv` and others do: no file list of a project has to name it.
+        std::fs::write(staged.join(".gitignore"), "*\n")
+            .doing(|| "failed to write `.gitignore`".to_owned())?;
+        Ok(made)
+    };
+    let made = match result.and_then(ignored) {
+        Ok(made) => made,
+        Err(error) => {
+            drop(crate::tree::fs::remove_tree(&staged));
+            return Err(error);
+        }
+    };
+    if out.is_dir() {
+        std::fs::remove_dir(out).doing(|| format!("failed to replace `{}`", out.display()))?;
+    }
+    std::fs::rename(&staged, out).doing(|| format!("failed to make `{}`", out.display()))?;
+    // Large files of it are hard links: they stay whole, but need not be made again.
+    planned.machines.store.add_root(out, &planned.keys_of(&planned.goals))?;
+    Ok(made)
+}
+
+/// A frozen environment in the store, made once for the same members.
+pub fn frozen(planned: &Planned, built: &Built) -> Result<PathBuf> {
+    let members = closure_members(planned, built, &planned.goals)?;
+    keep_frozen(planned, &members)
+}
+
+/// The frozen environment of these members, from the store or made now.
+pub fn keep_frozen(planned: &Planned, members: &[Member]) -> Result<PathBuf> {
+    let machines = &planned.machines;
+    let mut parts = member_parts(machines.store.root(), members);
+    parts.sort();
+    parts.push(machines.interpreter.exe.display().to_string());
+    parts.push(machines.interpreter.identity.hex());
+    let name = bound_name("env", &parts);
+    if let Some(place) = machines.store.env(&name)? {
+        return Ok(place);
+    }
+    let place = machines.store.envs_dir().join(&name);
+    let temp = machines.store.temp_dir()?;
+    let staged = temp.path().join("env");
+    compose(machines, members, (&staged, &place), (Style::Frozen, &BTreeMap::new()))?;
+    machines.store.add_env(&name, &staged)
+}

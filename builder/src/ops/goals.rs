@@ -1,0 +1,196 @@
+//! Which recipes the words of a command line stand for.
+//!
+//! Knows names, files and folders. Must never know what is done with them.
+
+use std::str::FromStr;
+
+use recipes::diag::Finding;
+use recipes::name::ExtraName;
+use recipes::name::Requirement;
+use recipes::set::{Closure, PackageSet, RecipeId, Want};
+
+use crate::error::{Error, Result};
+use crate::ops::load::{Loaded, Named};
+
+/// One package that is wanted, with extras.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Goal {
+    /// The recipe.
+    pub id: RecipeId,
+    /// `flask[async]`.
+    pub extras: Vec<ExtraName>,
+}
+
+/// `--all` and `--base`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Everything {
+    /// Every recipe outside the base set.
+    pub workspace: bool,
+    /// Every recipe of the base set.
+    pub base: bool,
+    /// Those marked as broken, too.
+    pub broken: bool,
+}
+
+/// What is wanted, and findings about what cannot be.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// In the order they were named, each once.
+    pub goals: Vec<Goal>,
+    /// Names that no recipe has.
+    pub findings: Vec<Finding>,
+    /// Recipes left out because they are not for this interpreter, with the reason.
+    pub left_out: Vec<(String, String)>,
+    /// What is marked as broken is no less wanted.
+    broken: bool,
+}
+
+/// Turns words and `--all`/`--base` into recipes. Naming nothing is an error.
+pub fn resolve(loaded: &Loaded, set: &PackageSet, everything: Everything) -> Result<Wanted> {
+    let mut wanted = Wanted { broken: everything.broken, ..Wanted::default() };
+    for id in set.ids() {
+        let base = set.get(id).layer == "base";
+        if (base && everything.base) || (!base && everything.workspace) {
+            wanted.add_if_enabled(set, id);
+        }
+    }
+    for named in &loaded.named {
+        match named {
+            Named::Package(word, folder) => wanted.package(set, (word, *folder)),
+            Named::File(path) => wanted.file(set, path)?,
+            Named::Folder(folder, files) => wanted.folder(set, folder, files)?,
+        }
+    }
+    if wanted.goals.is_empty() && wanted.findings.is_empty() {
+        if let Some((name, reason)) = wanted.left_out.first() {
+            return Err(
+                Error::input(format!("`{name}` is left out, and nothing else is named")).because(reason)
+            );
+        }
+        return Err(Error::input("nothing is named to work on")
+            .hint("name packages or recipe files, or say --all or --base"));
+    }
+    Ok(wanted)
+}
+
+impl Wanted {
+    fn add(&mut self, goal: Goal) {
+        if !self.goals.contains(&goal) {
+            self.goals.push(goal);
+        }
+    }
+
+    /// For recipes that were not named one by one: those that are not for
+    /// this interpreter or marked as broken are told of, not an error.
+    fn add_if_enabled(&mut self, set: &PackageSet, id: RecipeId) {
+        let marked = || super::judge::reason(set.get(id), self.broken);
+        match set.disabled(id).or_else(marked) {
+            Some(reason) => self.left_out.push((set.label(id), reason)),
+            None => self.add(Goal { id, extras: Vec::new() }),
+        }
+    }
+
+    fn package(&mut self, set: &PackageSet, (word, folder): (&str, bool)) {
+        let (name, extras) = split_extras(word);
+        match set.select(&name) {
+            Ok(id) => {
+                self.findings.extend(extras.iter().filter_map(|extra| unknown_extra(set, id, extra)));
+                self.add(Goal { id, extras });
+            }
+            // A folder of that name is as likely to be meant.
+            Err(finding) if folder => {
+                self.findings.push(finding.hint(format!("say `./{word}` for the folder of that name")));
+            }
+            Err(finding) => self.findings.push(finding),
+        }
+    }
+
+    fn file(&mut self, set: &PackageSet, path: &str) -> Result<()> {
+        let found: Vec<RecipeId> = of_file(set, path);
+        if found.is_empty() {
+            // Its findings were reported already; nothing else stands for it.
+            return Err(Error::input(format!("`{path}` holds no recipe of this set"))
+                .hint("a recipe needs at least `pname`, `version` and `[source]`"));
+        }
+        for id in found {
+            self.add(Goal { id, extras: Vec::new() });
+        }
+        Ok(())
+    }
+
+    fn folder(&mut self, set: &PackageSet, folder: &str, files: &[String]) -> Result<()> {
+        if files.is_empty() {
+            return Err(Error::input(format!("there is no recipe in `{folder}`"))
+                .hint("a recipe is a TOML file with `pname`"));
+        }
+        for file in files {
+            for id in of_file(set, file) {
+                self.add_if_enabled(set, id);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn of_file(set: &PackageSet, path: &str) -> Vec<RecipeId> {
+    set.ids().filter(|id| set.get(*id).file.path == path).collect()
+}
+
+/// An extra that was asked for by name and does not exist.
+fn unknown_extra(set: &PackageSet, id: RecipeId, extra: &ExtraName) -> Option<Finding> {
+    let known = &set.get(id).optional_dependencies;
+    if known.contains_key(extra) {
+        return None;
+    }
+    let message = format!("`{}` has no extra `{extra}`", set.label(id));
+    let finding = Finding::plain(recipes::codes::UNKNOWN_EXTRA, message);
+    let names: Vec<&str> = known.keys().map(AsRef::as_ref).collect();
+    Some(match names.as_slice() {
+        [] => finding.hint("its recipe has no [optional-dependencies]"),
+        names => finding.hint(format!("its extras are {}", names.join(", "))),
+    })
+}
+
+/// All that the goals need together, with their extras: one version of each
+/// name, as one environment holds it.
+pub fn closure(set: &PackageSet, goals: &[Goal]) -> std::result::Result<Closure, Vec<Finding>> {
+    let roots: Vec<RecipeId> = goals.iter().map(|g| g.id).collect();
+    let wants: Vec<Want> = goals
+        .iter()
+        .filter(|g| !g.extras.is_empty())
+        .map(|g| {
+            let recipe = set.get(g.id);
+            let extras: Vec<String> = g.extras.iter().map(ToString::to_string).collect();
+            let text = format!("{}[{}]=={}", recipe.pname, extras.join(","), recipe.version);
+            let requirement = Requirement::from_str(&text).expect("a name, extras and a version");
+            Want { requirement, from: "the command line".to_owned(), place: None }
+        })
+        .collect();
+    set.close(&roots, &wants)
+}
+
+/// `flask[async]==3.1` -> (`flask==3.1`, `[async]`); what is no extra stays
+/// in the name, where `select` complains about it.
+fn split_extras(word: &str) -> (String, Vec<ExtraName>) {
+    let Some((name, rest)) = word.split_once('[') else { return (word.to_owned(), Vec::new()) };
+    let Some((extras, tail)) = rest.split_once(']') else { return (word.to_owned(), Vec::new()) };
+    let parsed: std::result::Result<Vec<ExtraName>, _> =
+        extras.split(',').map(|e| ExtraName::from_str(e.trim())).collect();
+    match parsed {
+        Ok(extras) => (format!("{name}{tail}"), extras),
+        Err(_) => (word.to_owned(), Vec::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extras_are_split_off() {
+        let (name, extras) = split_extras("flask[async,dotenv]==3.1");
+        assert_eq!(name, "flask==3.1");
+        assert_eq!(extras.iter().map(ToString::to_string).collect::<Vec<_>>(), ["async", "dotenv"]);
+        assert_eq!(split_extras("flask").1.len(), 0);
+    }
+}

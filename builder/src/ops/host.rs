@@ -1,0 +1,301 @@
+//! The host's own toolchain: what it is, and whether what `[external]` names
+//! is there.
+//!
+//! Knows package managers' lists, headers and pkg-config files. Must never
+//! start a process or install anything.
+
+use std::path::{Path, PathBuf};
+
+use recipes::diag::{Code, Finding};
+use recipes::recipe::Recipe;
+
+use crate::ambient::Ambient;
+use crate::error::Result;
+use crate::key::{Digest, KeyWriter};
+
+/// Files that change when the host's packages change, by package manager.
+const PACKAGE_LISTS: [&str; 4] =
+    ["var/lib/dpkg/status", "lib/apk/db/installed", "var/lib/rpm/rpmdb.sqlite", "var/lib/pacman/local"];
+
+/// Programs of a toolchain, for hosts without a known package manager.
+const TOOLS: [&str; 8] = ["cc", "c++", "gcc", "g++", "clang", "ld", "as", "gfortran"];
+
+/// The identity of the host's toolchain: the package manager's list of what
+/// is installed, else path, size and mtime of the tools.
+///
+/// A package list is digested by its `Package:`/`Version:`-like lines; a
+/// database by size and mtime. It enters only keys of steps that declare a
+/// compiler.
+pub fn identity(ambient: &Ambient) -> Result<Digest> {
+    let mut key = KeyWriter::new();
+    for name in PACKAGE_LISTS {
+        let path = ambient.machine(name);
+        let Ok(meta) = std::fs::metadata(&path) else { continue };
+        if meta.is_file() && !name.ends_with("sqlite") {
+            let text = std::fs::read(&path).unwrap_or_default();
+            key.part(name, Digest::of(&installed_lines(&text)).hex());
+        } else {
+            key.part(name, stamp(&path));
+        }
+        return Ok(digest(&key));
+    }
+    for tool in TOOLS {
+        if let Some(path) = ambient.find_program(tool) {
+            key.part(format!("{tool} {}", path.display()), stamp(&path));
+        }
+    }
+    Ok(digest(&key))
+}
+
+fn digest(key: &KeyWriter) -> Digest {
+    Digest::of(key.step_key().hex().as_bytes())
+}
+
+/// The lines of dpkg's and apk's lists that say what is installed.
+fn installed_lines(text: &[u8]) -> Vec<u8> {
+    let wanted: [&[u8]; 6] = [b"Package: ", b"Version: ", b"Status: ", b"Architecture: ", b"P:", b"V:"];
+    let mut out = Vec::new();
+    for line in text.split(|b| *b == b'\n') {
+        if wanted.iter().any(|w| line.starts_with(w)) {
+            out.extend_from_slice(line);
+            out.push(b'\n');
+        }
+    }
+    out
+}
+
+fn stamp(path: &Path) -> String {
+    let Ok(meta) = std::fs::metadata(path) else { return "absent".to_owned() };
+    let time = meta.modified().ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
+    format!("{} {}", meta.len(), time.map_or(0, |t| t.as_nanos()))
+}
+
+/// Whether the host's make understands a fifo as jobserver (GNU make 4.4): an
+/// older one stops at it. Without make nothing stands against it; a make of
+/// unknown version does.
+pub fn make_knows_fifo(ambient: &Ambient) -> bool {
+    if ambient.find_program("make").is_none() && ambient.find_program("gmake").is_none() {
+        return true;
+    }
+    let status = std::fs::read_to_string(ambient.machine(PACKAGE_LISTS[0])).unwrap_or_default();
+    let stanza = status.split("\n\n").find(|s| s.lines().next() == Some("Package: make"));
+    let version = stanza.and_then(|s| s.lines().find_map(|l| l.strip_prefix("Version: ")));
+    let mut numbers = version.unwrap_or("0").split(['.', '-', '+']).map(|n| n.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (4, 4)
+}
+
+/// Something `[external]` may name: how to see that it is there, and which
+/// package has it.
+struct Known {
+    name: &'static str,
+    /// Any of these programs, headers (below an include folder) or
+    /// pkg-config modules proves it.
+    programs: &'static [&'static str],
+    headers: &'static [&'static str],
+    modules: &'static [&'static str],
+    debian: &'static str,
+    fedora: &'static str,
+}
+
+const fn tool(name: &'static str, programs: &'static [&'static str], packages: [&'static str; 2]) -> Known {
+    Known { name, programs, headers: &[], modules: &[], debian: packages[0], fedora: packages[1] }
+}
+
+const fn library(
+    name: &'static str,
+    headers: &'static [&'static str],
+    modules: &'static [&'static str],
+    packages: [&'static str; 2],
+) -> Known {
+    Known { name, programs: &[], headers, modules, debian: packages[0], fedora: packages[1] }
+}
+
+const KNOWN: &[Known] = &[
+    tool("virtual:compiler/c", &["cc", "gcc", "clang"], ["gcc libc6-dev", "gcc"]),
+    tool("virtual:compiler/cxx", &["c++", "g++", "clang++"], ["g++", "gcc-c++"]),
+    tool("virtual:compiler/cpp", &["c++", "g++", "clang++"], ["g++", "gcc-c++"]),
+    tool("virtual:compiler/fortran", &["gfortran", "flang"], ["gfortran", "gcc-gfortran"]),
+    tool("virtual:compiler/rust", &["rustc"], ["rustc cargo", "rust cargo"]),
+    tool("virtual:compiler/go", &["go"], ["golang-go", "golang"]),
+    tool("pkg:generic/make", &["make", "gmake"], ["make", "make"]),
+    tool("pkg:generic/pkg-config", &["pkg-config", "pkgconf"], ["pkg-config", "pkgconf-pkg-config"]),
+    tool("pkg:generic/swig", &["swig"], ["swig", "swig"]),
+    tool("pkg:generic/cmake", &["cmake"], ["cmake", "cmake"]),
+    tool("pkg:generic/perl", &["perl"], ["perl", "perl"]),
+    library("pkg:generic/openssl", &["openssl/ssl.h"], &["openssl"], ["libssl-dev", "openssl-devel"]),
+    library("pkg:generic/libffi", &["ffi.h"], &["libffi"], ["libffi-dev", "libffi-devel"]),
+    library("pkg:generic/zlib", &["zlib.h"], &["zlib"], ["zlib1g-dev", "zlib-devel"]),
+    library(
+        "pkg:generic/libxml2",
+        &["libxml2/libxml/tree.h"],
+        &["libxml-2.0"],
+        ["libxml2-dev", "libxml2-devel"],
+    ),
+    library("pkg:generic/libxslt", &["libxslt/xslt.h"], &["libxslt"], ["libxslt1-dev", "libxslt-devel"]),
+    library("pkg:generic/libyaml", &["yaml.h"], &["yaml-0.1"], ["libyaml-dev", "libyaml-devel"]),
+    library(
+        "pkg:generic/libpq",
+        &["postgresql/libpq-fe.h", "libpq-fe.h"],
+        &["libpq"],
+        ["libpq-dev", "libpq-devel"],
+    ),
+    library("pkg:generic/sqlite3", &["sqlite3.h"], &["sqlite3"], ["libsqlite3-dev", "sqlite-devel"]),
+    library("pkg:generic/libjpeg", &["jpeglib.h"], &["libjpeg"], ["libjpeg-dev", "libjpeg-turbo-devel"]),
+    library(
+        "pkg:generic/freetype",
+        &["freetype2/ft2build.h"],
+        &["freetype2"],
+        ["libfreetype-dev", "freetype-devel"],
+    ),
+    library("pkg:generic/libpng", &["png.h"], &["libpng"], ["libpng-dev", "libpng-devel"]),
+    library("pkg:generic/zstd", &["zstd.h"], &["libzstd"], ["libzstd-dev", "libzstd-devel"]),
+    library(
+        "pkg:generic/openblas",
+        &["cblas.h", "openblas/cblas.h"],
+        &["openblas"],
+        ["libopenblas-dev", "openblas-devel"],
+    ),
+    library(
+        "virtual:interface/blas",
+        &["cblas.h", "openblas/cblas.h"],
+        &["openblas", "blas"],
+        ["libopenblas-dev", "openblas-devel"],
+    ),
+    library(
+        "virtual:interface/lapack",
+        &["lapacke.h", "lapack.h"],
+        &["openblas", "lapack"],
+        ["liblapack-dev", "lapack-devel"],
+    ),
+];
+
+/// The code of a missing external requirement (PEP 725).
+pub const MISSING_EXTERNAL: Code = Code("W501");
+
+/// One finding for each thing `[external]` names that this host lacks or that
+/// we cannot check.
+pub fn missing(ambient: &Ambient, recipe: &Recipe) -> Vec<Finding> {
+    let external = &recipe.external;
+    external
+        .build_requires
+        .iter()
+        .chain(&external.host_requires)
+        .filter_map(|(name, place)| {
+            let bare = name.split(['@', '>', '<', '=', ' ', ';']).next().unwrap_or(name);
+            let Some(known) = KNOWN.iter().find(|k| k.name == bare) else {
+                return generic_missing(ambient, bare).then(|| {
+                    Finding::error(
+                        MISSING_EXTERNAL,
+                        place.clone(),
+                        format!("`{bare}` was not found on this host"),
+                    )
+                    .label(format!("needed by {}", recipe.pname))
+                    .hint("install the package that has its program, header or pkg-config file")
+                });
+            };
+            (!present(ambient, known)).then(|| {
+                Finding::error(MISSING_EXTERNAL, place.clone(), format!("`{bare}` is missing on this host"))
+                    .label(format!("{} needs it to build", recipe.pname))
+                    .hint(format!(
+                        "install it: Debian and Ubuntu `apt-get install {}`, Fedora `dnf install {}`",
+                        known.debian, known.fedora
+                    ))
+            })
+        })
+        .collect()
+}
+
+fn present(ambient: &Ambient, known: &Known) -> bool {
+    known.programs.iter().any(|p| ambient.find_program(p).is_some())
+        || known.headers.iter().any(|h| has_header(ambient, h))
+        || known.modules.iter().any(|m| has_module(ambient, m))
+}
+
+/// A name outside the table: a program, a header or a pkg-config module of it.
+fn generic_missing(ambient: &Ambient, name: &str) -> bool {
+    let what = name.rsplit('/').next().unwrap_or(name);
+    let lib = format!("lib{what}");
+    !(ambient.find_program(what).is_some()
+        || has_header(ambient, &format!("{what}.h"))
+        || has_module(ambient, what)
+        || has_module(ambient, &lib))
+}
+
+fn multiarch(ambient: &Ambient, base: &str) -> Vec<PathBuf> {
+    let base = ambient.machine(base);
+    let mut out = vec![base.clone()];
+    if let Ok(entries) = std::fs::read_dir(&base) {
+        let folders = entries.flatten().map(|e| e.path()).filter(|p| {
+            p.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.contains("-linux-")) && p.is_dir()
+        });
+        out.extend(folders);
+    }
+    out
+}
+
+fn has_header(ambient: &Ambient, name: &str) -> bool {
+    multiarch(ambient, "usr/include").iter().any(|d| d.join(name).is_file())
+}
+
+fn has_module(ambient: &Ambient, name: &str) -> bool {
+    let file = format!("pkgconfig/{name}.pc");
+    ["usr/lib", "usr/lib64", "usr/share"]
+        .iter()
+        .any(|base| multiarch(ambient, base).iter().any(|d| d.join(&file).is_file()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(dir: &Path, files: &[(&str, &str)]) -> Ambient {
+        for (name, text) in files {
+            let path = dir.join("root").join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        Ambient::made_up(dir)
+    }
+
+    #[test]
+    fn a_package_installed_changes_the_identity_and_a_description_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let list = "var/lib/dpkg/status";
+        let one = identity(&host(dir.path(), &[(list, "Package: gcc\nVersion: 12\nDescription: x\n")]));
+        let same = identity(&host(dir.path(), &[(list, "Package: gcc\nVersion: 12\nDescription: y\n")]));
+        let other = identity(&host(dir.path(), &[(list, "Package: gcc\nVersion: 13\nDescription: x\n")]));
+        let (one, same, other) = (one.unwrap(), same.unwrap(), other.unwrap());
+        assert_eq!(one, same);
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn only_a_new_make_is_given_a_fifo() {
+        let dir = tempfile::tempdir().unwrap();
+        let bin = dir.path().join("bin");
+        std::fs::create_dir(&bin).unwrap();
+        std::fs::copy("/bin/sh", bin.join("make")).unwrap();
+        let with = |version: &str| {
+            let text = format!("Package: gcc\nVersion: 12\n\nPackage: make\nVersion: {version}\n");
+            let ambient = host(dir.path(), &[("var/lib/dpkg/status", &text)]);
+            make_knows_fifo(&ambient.with_var("PATH", bin.as_os_str()))
+        };
+        assert!(with("4.4.1-2"));
+        assert!(!with("4.3-4.1"));
+        assert!(!with("unknown"));
+        assert!(make_knows_fifo(&host(dir.path(), &[])), "there is no make at all");
+    }
+
+    #[test]
+    fn headers_and_modules_are_found_in_multiarch_folders() {
+        let dir = tempfile::tempdir().unwrap();
+        let ambient = host(
+            dir.path(),
+            &[("usr/include/x86_64-linux-gnu/ffi.h", ""), ("usr/lib/x86_64-linux-gnu/pkgconfig/zlib.pc", "")],
+        );
+        assert!(has_header(&ambient, "ffi.h"));
+        assert!(has_module(&ambient, "zlib"));
+        assert!(!has_module(&ambient, "openssl"));
+        assert!(generic_missing(&ambient, "pkg:generic/nothing"));
+    }
+}

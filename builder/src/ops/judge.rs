@@ -1,0 +1,46 @@
+//! What `[meta]` says against using a recipe.
+//!
+//! Knows `broken` and `known-vulnerabilities`. Must never know how a package
+//! is built: these are the recipe's own words.
+
+use std::collections::BTreeSet;
+
+use recipes::diag::{Code, Finding, Severity};
+use recipes::recipe::Recipe;
+use recipes::set::{PackageSet, RecipeId};
+
+/// A recipe marked as broken is needed.
+pub const BROKEN: Code = Code("W506");
+/// A recipe with known vulnerabilities is needed.
+pub const VULNERABLE: Code = Code("W507");
+
+/// Why a recipe is not to be built when it was not asked for by name.
+pub fn reason(recipe: &Recipe, allow_broken: bool) -> Option<String> {
+    (recipe.meta.broken && !allow_broken).then(|| "it is marked as broken".to_owned())
+}
+
+/// As in nixpkgs, what is marked as broken is an error before anything is
+/// built, unless allowed. Known vulnerabilities are told each time.
+pub fn findings(set: &PackageSet, needed: &BTreeSet<RecipeId>, allow_broken: bool) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for recipe in needed.iter().map(|id| set.get(*id)) {
+        let name = format!("{} {}", recipe.pname, recipe.version);
+        if reason(recipe, allow_broken).is_some() {
+            let message = format!("`{name}` is marked as broken");
+            findings.push(
+                Finding::error(BROKEN, recipe.place.clone(), message)
+                    .hint("take another version, or try it all the same with --allow-broken"),
+            );
+        }
+        if !recipe.meta.known_vulnerabilities.is_empty() {
+            let all = recipe.meta.known_vulnerabilities.join(", ");
+            let message = format!("`{name}` has known vulnerabilities: {all}");
+            findings.push(
+                Finding::error(VULNERABLE, recipe.place.clone(), message)
+                    .with_severity(Severity::Warning)
+                    .hint("take a version that is not affected"),
+            );
+        }
+    }
+    findings
+}

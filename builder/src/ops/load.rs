@@ -1,0 +1,284 @@
+//! From command-line words to recipes in memory: finds the workspace, reads
+//! its files, and assembles the layers.
+//!
+//! Knows where recipe files lie. Must never know what is done with them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use recipes::book::{self, Book, Layer, LayerFile};
+use recipes::diag::{Finding, Severity, SourceFile};
+use recipes::node;
+use recipes::workspace::{self, Workspace};
+
+use crate::ambient::Ambient;
+use crate::error::{Error, IoContext as _, Result};
+
+/// The name of the workspace file.
+pub const WORKSPACE_FILE: &str = "wheelwright.toml";
+
+/// TOML files of other tools that lie beside recipes.
+const FOREIGN: [&str; 5] = ["pyproject.toml", WORKSPACE_FILE, "Cargo.toml", "uv.toml", "ruff.toml"];
+
+/// A recipe file or folder is read up to this size and depth.
+const LARGEST_FILE: u64 = 4 << 20;
+const DEEPEST: usize = 8;
+
+/// Everything that was read.
+pub struct Loaded {
+    /// The workspace's folder, or the folder of the recipe that was named.
+    pub root: PathBuf,
+    /// `wheelwright.toml`, or what holds without one.
+    pub workspace: Workspace,
+    /// The recipes after all layers.
+    pub book: Book,
+    /// Errors, warnings and lints of all files.
+    pub findings: Vec<Finding>,
+    /// Display path to path on disk.
+    pub disk: BTreeMap<String, PathBuf>,
+    /// The display paths that the command line named, each with its recipes.
+    pub named: Vec<Named>,
+}
+
+/// What one word of the command line stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A package name, perhaps with a version; whether a folder is called so, too.
+    Package(String, bool),
+    /// A recipe file, by display path.
+    File(String),
+    /// A folder: these recipe files.
+    Folder(String, Vec<String>),
+}
+
+impl Loaded {
+    /// Whether any finding is an error.
+    pub fn is_broken(&self) -> bool {
+        self.findings.iter().any(|f| f.severity == Severity::Error)
+    }
+
+    /// The folder on disk that paths in a recipe file are relative to.
+    pub fn folder_of(&self, file: &SourceFile) -> PathBuf {
+        let path = self.disk.get(&file.path).map(PathBuf::as_path).unwrap_or(Path::new(&file.path));
+        path.parent().unwrap_or(Path::new(".")).to_owned()
+    }
+}
+
+/// Whether a word of the command line is a path rather than a name.
+fn is_path(word: &str) -> bool {
+    word == "." || word == ".." || word.contains('/') || word.ends_with(".toml")
+}
+
+/// Finds the workspace upward from the first path named, else from the
+/// working folder, and reads it.
+pub fn load(ambient: &Ambient, words: &[String]) -> Result<Loaded> {
+    let mut reader = Reader { ambient, disk: BTreeMap::new(), findings: Vec::new() };
+    let named_paths: Vec<PathBuf> =
+        words.iter().filter(|w| is_path(w)).map(|w| ambient.absolute(Path::new(w))).collect();
+    for (path, word) in named_paths.iter().zip(words.iter().filter(|w| is_path(w))) {
+        if !path.exists() {
+            return Err(missing(word));
+        }
+    }
+    let start = match named_paths.first() {
+        Some(path) if path.is_dir() => path.clone(),
+        Some(path) => path.parent().unwrap_or(Path::new("/")).to_owned(),
+        None => ambient.cwd.clone(),
+    };
+    let found = start.ancestors().find(|d| d.join(WORKSPACE_FILE).is_file()).map(Path::to_owned);
+    let root = found.clone().unwrap_or(start);
+    let workspace = match &found {
+        Some(folder) => reader.workspace(&folder.join(WORKSPACE_FILE))?,
+        None => Workspace::default(),
+    };
+    let mut layers = vec![base_layer()];
+    if found.is_some() {
+        layers.extend(reader.workspace_layers(&root, &workspace)?);
+    } else if named_paths.is_empty() {
+        layers.push(Layer { name: "recipes".into(), files: reader.folder(&root, false)? });
+    }
+    let mut named = Vec::new();
+    let mut extra = Vec::new();
+    for word in words {
+        if !is_path(word) {
+            named.push(Named::Package(word.clone(), ambient.cwd.join(word).is_dir()));
+            continue;
+        }
+        let path = ambient.absolute(Path::new(word));
+        named.push(reader.named(&path, found.is_none(), &mut extra)?);
+    }
+    let known: Vec<String> = layers.iter().flat_map(|l| &l.files).map(|f| f.file.path.clone()).collect();
+    let mut seen = known;
+    extra.retain(|f: &LayerFile| {
+        let new = !seen.contains(&f.file.path);
+        seen.push(f.file.path.clone());
+        new
+    });
+    if !extra.is_empty() {
+        // Before the overlays, which may extend what was named.
+        let at = layers.iter().position(|l| l.name.starts_with("overlay")).unwrap_or(layers.len());
+        layers.insert(at, Layer { name: "named".into(), files: extra });
+    }
+    let (book, findings) = book::assemble(&layers);
+    reader.findings.extend(findings);
+    Ok(Loaded { root, workspace, book, findings: reader.findings, disk: reader.disk, named })
+}
+
+fn missing(word: &str) -> Error {
+    Error::input(format!("there is no `{word}`"))
+        .hint("name a recipe file, a folder of recipes, or a package")
+}
+
+/// The embedded base set as a layer.
+fn base_layer() -> Layer {
+    let files = recipes::base::files()
+        .into_iter()
+        .map(|(path, text)| LayerFile {
+            file: Arc::new(SourceFile { path: format!("<base>/{path}"), text: text.to_owned() }),
+            pyproject: None,
+        })
+        .collect();
+    Layer { name: "base".into(), files }
+}
+
+struct Reader<'a> {
+    ambient: &'a Ambient,
+    disk: BTreeMap<String, PathBuf>,
+    findings: Vec<Finding>,
+}
+
+impl Reader<'_> {
+    fn text(&mut self, path: &Path) -> Result<Arc<SourceFile>> {
+        let doing = || format!("failed to read `{}`", path.display());
+        let size = std::fs::metadata(path).doing(doing)?.len();
+        if size > LARGEST_FILE {
+            return Err(
+                Error::input(doing()).because(format!("it has {size} bytes, more than a recipe may have"))
+            );
+        }
+        let text = std::fs::read(path).doing(doing)?;
+        let text = String::from_utf8(text)
+            .map_err(|e| Error::input(doing()).because(format!("it is not UTF-8: {e}")))?;
+        let shown = path.strip_prefix(&self.ambient.cwd).unwrap_or(path).display().to_string();
+        self.disk.insert(shown.clone(), path.to_owned());
+        Ok(Arc::new(SourceFile { path: shown, text }))
+    }
+
+    fn workspace(&mut self, path: &Path) -> Result<Workspace> {
+        let file = self.text(path)?;
+        let (workspace, findings) = workspace::parse(&file);
+        self.findings.extend(findings);
+        Ok(workspace)
+    }
+
+    fn workspace_layers(&mut self, root: &Path, workspace: &Workspace) -> Result<Vec<Layer>> {
+        let mut layers = Vec::new();
+        let groups = [("recipes", workspace.recipes.as_slice()), ("overlay", workspace.overlays.as_slice())];
+        for (word, folders) in groups {
+            for (folder, place) in folders {
+                let path = root.join(folder);
+                if !path.is_dir() {
+                    let message = format!("there is no folder `{folder}` beside {WORKSPACE_FILE}");
+                    self.findings.push(Finding::error(NO_FOLDER, place.clone(), message));
+                    continue;
+                }
+                let files = self.folder(&path, true)?;
+                layers.push(Layer { name: format!("{word} {folder}"), files });
+            }
+        }
+        Ok(layers)
+    }
+
+    fn recipe(&mut self, path: &Path) -> Result<LayerFile> {
+        let file = self.text(path)?;
+        let pyproject = self.pyproject(&file, path)?;
+        Ok(LayerFile { file, pyproject })
+    }
+
+    /// `version = { from = "pyproject" }` needs the text of the source's file.
+    fn pyproject(&mut self, file: &Arc<SourceFile>, path: &Path) -> Result<Option<String>> {
+        if !file.text.contains("pyproject") {
+            return Ok(None);
+        }
+        let (table, _) = node::read(file);
+        let Some(dir) = node::path_source_dir(&table) else { return Ok(None) };
+        let wanted = path.parent().unwrap_or(Path::new("/")).join(dir).join("pyproject.toml");
+        if wanted.is_file() { Ok(Some(self.text(&wanted)?.text.clone())) } else { Ok(None) }
+    }
+
+    /// The recipe files of a folder, sorted. In a folder that was declared to
+    /// hold recipes every TOML file is one; elsewhere only those that say so.
+    fn folder(&mut self, folder: &Path, declared: bool) -> Result<Vec<LayerFile>> {
+        let mut paths = Vec::new();
+        collect(folder, (declared, 0), &mut paths)?;
+        paths.sort();
+        let mut files = Vec::new();
+        for (path, certain) in paths {
+            let file = self.recipe(&path)?;
+            if certain || looks_like_recipe(&file.file.text) {
+                files.push(file);
+            }
+        }
+        Ok(files)
+    }
+
+    fn named(&mut self, path: &Path, alone: bool, extra: &mut Vec<LayerFile>) -> Result<Named> {
+        let shown = |f: &LayerFile| f.file.path.clone();
+        if path.is_dir() {
+            let files = self.folder(path, path.join(WORKSPACE_FILE).is_file())?;
+            let names = files.iter().map(shown).collect();
+            extra.extend(files);
+            return Ok(Named::Folder(path.display().to_string(), names));
+        }
+        if path.file_name().is_some_and(|n| FOREIGN.iter().any(|f| n == *f)) {
+            let message = format!("`{}` is not a recipe", path.display());
+            return Err(Error::input(message).hint("name the recipe file, or the folder that holds it"));
+        }
+        let file = self.recipe(path)?;
+        let name = shown(&file);
+        extra.push(file);
+        if alone {
+            // Without a workspace the set is the recipe's folder.
+            extra.extend(self.folder(path.parent().unwrap_or(Path::new("/")), false)?);
+        }
+        Ok(Named::File(name))
+    }
+}
+
+/// The code of a folder that `wheelwright.toml` names and that is not there.
+pub const NO_FOLDER: recipes::diag::Code = recipes::diag::Code("W502");
+
+fn looks_like_recipe(text: &str) -> bool {
+    text.lines().any(|l| {
+        let key = l.split('=').next().unwrap_or("").trim();
+        l.contains('=') && (key == "pname" || key == "extends")
+    })
+}
+
+/// TOML files below a folder; `certain` ones are recipes whatever they hold.
+fn collect(folder: &Path, (declared, depth): (bool, usize), out: &mut Vec<(PathBuf, bool)>) -> Result<()> {
+    let doing = || format!("failed to read the folder `{}`", folder.display());
+    // A project's own folder holds TOML files of many tools.
+    let project = ["pyproject.toml", "setup.py", "setup.cfg"].iter().any(|f| folder.join(f).is_file());
+    for entry in std::fs::read_dir(folder).doing(doing)? {
+        let entry = entry.doing(doing)?;
+        let path = entry.path();
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if name.starts_with('.') || name.starts_with("result") {
+            continue;
+        }
+        let kind = entry.file_type().doing(doing)?;
+        if kind.is_dir() {
+            // Recipes of a workspace may be sorted into folders, and a
+            // folder with a workspace of its own is not ours.
+            if declared && depth < DEEPEST && !path.join(WORKSPACE_FILE).is_file() {
+                collect(&path, (declared, depth + 1), out)?;
+            }
+        } else if name.ends_with(".toml") && !FOREIGN.contains(&name) {
+            out.push((path, declared && !project));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! What steps run on: store, interpreter, executor, fetcher.
+//!
+//! Knows how each is opened from the ambient world and the user's settings.
+//! Must never know recipes.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use recipes::workspace::{Isolation, Workspace};
+
+use crate::ambient::Ambient;
+use crate::error::Result;
+use crate::event::StepKind;
+use crate::exec::{self, Local, LocalOptions, Stop};
+use crate::fetch::Fetcher;
+use crate::index::Index;
+use crate::key::Digest;
+use crate::ops::host;
+use crate::python::{self, Interpreter, Memo, Search};
+use crate::store::realisation::Level;
+use crate::store::{Store, TempDir};
+
+/// What the user asked of the machine.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `--store`.
+    pub store: Option<PathBuf>,
+    /// `--python`, else the workspace's default.
+    pub python: Option<String>,
+    /// `--isolation`; the workspace's, else full, when not given.
+    pub level: Option<Level>,
+    /// `--jobs`; the workspace's, else the processors there are, when not given.
+    pub jobs: Option<usize>,
+    /// `--offline`.
+    pub offline: bool,
+    /// `--refresh`.
+    pub refresh: bool,
+    /// `--keep-failed`.
+    pub keep_failed: bool,
+}
+
+/// Everything opened.
+pub struct Machines {
+    /// The world as it was at the start.
+    pub ambient: Ambient,
+    /// What was asked.
+    pub settings: Settings,
+    /// The store.
+    pub store: Store,
+    /// The interpreter.
+    pub interpreter: Interpreter,
+    /// Where actions run.
+    pub executor: Local,
+    /// Stops everything that runs.
+    pub stop: Stop,
+    /// The level asked for, by flag or workspace.
+    pub level: Level,
+    /// Builds at once.
+    pub jobs: usize,
+    /// Processors a single build may use.
+    pub cores: usize,
+    workspace: Workspace,
+    work: TempDir,
+    /// The fifo's folder and the tokens in it, while the run lasts.
+    jobserver: Option<(TempDir, File)>,
+    network: OnceLock<(Arc<Index>, Fetcher)>,
+    halted: Arc<AtomicBool>,
+}
+
+/// Opens the store only: for verbs that build nothing.
+pub fn open_store(ambient: &Ambient, store: Option<&PathBuf>) -> Result<Store> {
+    // Builds run as another user and must be able to read what we keep, so
+    // the user's umask, however strict, does not hold from here on.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    if let Some(plan) = ambient.var("WHEELWRIGHT_FAULT") {
+        crate::tree::fault::arm(plan)?;
+    }
+    let root = match store {
+        Some(given) => ambient.absolute(given),
+        None => ambient.store_root()?,
+    };
+    Store::open(&root)
+}
+
+/// The interpreter, remembered in the store.
+pub fn interpreter(ambient: &Ambient, store: &Store, want: Option<&str>) -> Result<Interpreter> {
+    let memo = Memo {
+        recall: &|ns, key| store.recall(ns, key).ok().flatten(),
+        // Forgetting costs a probe next time, no more.
+        remember: &|ns, key, value| drop(store.remember(ns, key, value)),
+    };
+    python::discover(&Search::of(ambient), want, memo)
+}
+
+/// Opens everything.
+pub fn open(ambient: &Ambient, settings: &Settings, workspace: &Workspace) -> Result<Machines> {
+    let store = open_store(ambient, settings.store.as_ref())?;
+    let python = settings.python.as_ref().or(workspace.python_default.as_ref());
+    let interpreter = interpreter(ambient, &store, python.map(String::as_str))?;
+    // A temporary folder: the next run sweeps what a kill leaves in it.
+    let work = store.temp_dir()?;
+    let trees = store.clone();
+    let mut options =
+        LocalOptions::new(move |digest| trees.tree_path(digest), work.path(), store.root().join("toolbox"));
+    if settings.keep_failed {
+        options.keep_failed = Some(store.root().join("failed"));
+    }
+    let jobserver = if host::make_knows_fifo(ambient) {
+        let temp = store.temp_dir()?;
+        let fifo = temp.path().join("jobserver");
+        // Each build has one token of its own from the start.
+        let tokens = exec::local::jobserver(&fifo, ambient.cpus.saturating_sub(1))?;
+        options.jobserver = Some(fifo);
+        Some((temp, tokens))
+    } else {
+        None
+    };
+    let executor = exec::local(&options)?;
+    Ok(Machines {
+        ambient: ambient.clone(),
+        settings: settings.clone(),
+        store,
+        interpreter,
+        executor,
+        stop: Stop::new()?,
+        level: settings.level.unwrap_or_else(|| level_of(workspace)),
+        jobs: settings.jobs.or_else(|| workspace.jobs.map(|j| j as usize)).unwrap_or(ambient.cpus).max(1),
+        cores: ambient.cpus,
+        workspace: workspace.clone(),
+        work,
+        jobserver,
+        network: OnceLock::new(),
+        halted: Arc::default(),
+    })
+}
+
+/// The workspace's wish, else the strongest level.
+fn level_of(workspace: &Workspace) -> Level {
+    match workspace.isolation {
+        None | Some(Isolation::Full) => Level::Full,
+        Some(Isolation::Landlock) => Level::Landlock,
+        Some(Isolation::Env) => Level::Env,
+    }
+}
+
+impl Machines {
+    /// What MAKEFLAGS says of the jobserver, when there is one.
+    pub fn jobserver_flag(&self) -> Option<String> {
+        self.jobserver.as_ref().map(|_| format!("--jobserver-auth=fifo:{}", exec::local::JOBSERVER))
+    }
+
+    /// From now on Ctrl-C (SIGTERM, SIGHUP) ends what runs, and the run with
+    /// it, in order: no process and no half-made result stays. A second one
+    /// ends this process at once.
+    pub fn heed_interrupts(&self) -> Result<()> {
+        let (stop, halted) = (self.stop.clone(), Arc::clone(&self.halted));
+        exec::local::on_interrupt(move || {
+            // First the flag: no step is begun after one was ended.
+            halted.store(true, Ordering::Relaxed);
+            stop.stop();
+        })
+    }
+
+    /// Set when the run is to end.
+    pub fn stop_flag(&self) -> &AtomicBool {
+        &self.halted
+    }
+
+    /// Where work folders lie at levels without mounts.
+    pub fn work_dir(&self) -> &Path {
+        self.work.path()
+    }
+
+    /// The fetcher: made when first needed, because a run that has everything
+    /// must not read index configuration or make a client.
+    pub fn fetcher(&self) -> Result<&Fetcher> {
+        Ok(&self.network()?.1)
+    }
+
+    /// The index, made with the fetcher.
+    pub fn index(&self) -> Result<&Arc<Index>> {
+        Ok(&self.network()?.0)
+    }
+
+    fn network(&self) -> Result<&(Arc<Index>, Fetcher)> {
+        if let Some(made) = self.network.get() {
+            return Ok(made);
+        }
+        let made = super::network::open(self, &self.workspace)?;
+        Ok(self.network.get_or_init(|| made))
+    }
+
+    /// Remembers the last log of a step, also of one that fails: `log` prints it.
+    pub fn keep_log(&self, subject: &str, kind: StepKind, log: &Digest) -> Result<()> {
+        self.store.remember("log", &format!("{} {subject}", kind.word()), &log.hex())
+    }
+}

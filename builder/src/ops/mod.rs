@@ -1,0 +1,22 @@
+//! The verbs: build, env, run, plan, why, add, gc.
+//!
+//! Knows how the modules below compose. Must never know clap, colours or exit
+//! codes.
+
+pub mod add;
+pub mod build;
+pub mod doctor;
+pub mod environments;
+pub mod goals;
+pub mod host;
+pub mod judge;
+pub mod load;
+pub mod machines;
+mod network;
+pub mod prepare;
+pub mod recipes;
+pub mod report;
+pub mod result;
+pub mod run;
+pub mod steps;
+pub mod why;

@@ -1,0 +1,77 @@
+//! The report as Markdown: for a CI job's summary page.
+//!
+//! Knows the report. Must never know files.
+
+use std::fmt::Write as _;
+
+use super::{Entry, Report};
+use crate::event::{Ended, Failure, StepKind};
+
+/// A headline, a table of failures, and a table of what was built.
+pub fn text(report: &Report) -> String {
+    let c = report.counts();
+    let mut out = String::from("# wheelwright\n\n");
+    let _ = writeln!(
+        out,
+        "{} built, {} reused, {} failed, {} not reached, {:.1} s\n",
+        c.built,
+        c.reused,
+        c.failed,
+        c.skipped,
+        report.took.as_secs_f64()
+    );
+    if c.failed > 0 {
+        out.push_str("## Failures\n\n| cause | package | step | message |\n|---|---|---|---|\n");
+        for (entry, failure) in report.groups().into_iter().flatten() {
+            let _ = writeln!(
+                out,
+                "| {} | {} | {} | {} |",
+                cell(&failure.group),
+                cell(&entry.package),
+                entry.kind.word(),
+                cell(&failure.message)
+            );
+        }
+        out.push('\n');
+        for group in report.groups() {
+            details(&mut out, &group);
+        }
+    }
+    let built: Vec<_> = report
+        .entries
+        .iter()
+        .filter(|e| e.kind == StepKind::Build && matches!(e.ended, Ended::Done))
+        .collect();
+    if !built.is_empty() {
+        out.push_str("## Built\n\n| package | seconds |\n|---|---|\n");
+        for entry in built {
+            let _ = writeln!(out, "| {} | {:.2} |", cell(&entry.package), entry.took.as_secs_f64());
+        }
+    }
+    out
+}
+
+/// What helps against a cause, and the first log of it.
+fn details(out: &mut String, group: &[(&Entry, &Failure)]) {
+    let Some((entry, failure)) = group.first() else { return };
+    let _ = writeln!(out, "### {} of {}\n", entry.kind.word(), entry.package);
+    for line in failure.causes.iter().chain(&failure.hints) {
+        let _ = writeln!(out, "- {}", line.replace('\n', " "));
+    }
+    if !failure.log_tail.is_empty() {
+        let log = failure.log_tail.join("\n");
+        let mut fence = "```".to_owned();
+        while log.contains(&fence) {
+            fence.push('`');
+        }
+        let _ = writeln!(
+            out,
+            "\n<details><summary>the end of its log</summary>\n\n{fence}text\n{log}\n{fence}\n\n</details>"
+        );
+    }
+    out.push('\n');
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}

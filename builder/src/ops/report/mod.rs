@@ -1,0 +1,165 @@
+//! What came of a run, as a value: all failures, grouped by cause.
+//!
+//! Knows ended steps. Must never know how they ran or who reads the report.
+
+pub mod junit;
+pub mod markdown;
+pub mod wire;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::error::Kind;
+use crate::event::{Ended, Failure, StepKind};
+
+/// One step that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// `flask 3.1.3`.
+    pub package: String,
+    /// What.
+    pub kind: StepKind,
+    /// How it ended.
+    pub ended: Ended,
+    /// How long it took.
+    pub took: Duration,
+    /// For a skipped step: the package and step that failed.
+    pub blocked_by: Option<String>,
+}
+
+/// A whole run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// In plan order.
+    pub entries: Vec<Entry>,
+    /// Wall time.
+    pub took: Duration,
+}
+
+/// How many steps ended in which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Ran.
+    pub done: usize,
+    /// Wheels built among those.
+    pub built: usize,
+    /// Kept, the same inputs or the store had it.
+    pub reused: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Not run because of a failure.
+    pub skipped: usize,
+}
+
+impl Report {
+    /// The failures, in plan order.
+    pub fn failures(&self) -> impl Iterator<Item = (&Entry, &Failure)> {
+        self.entries.iter().filter_map(|e| match &e.ended {
+            Ended::Failed(f) => Some((e, f.as_ref())),
+            _ => None,
+        })
+    }
+
+    /// The kind that decides the exit code; `None` when nothing failed.
+    pub fn kind(&self) -> Option<Kind> {
+        Kind::first(self.failures().map(|(_, f)| f.kind))
+    }
+
+    /// Totals.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for entry in &self.entries {
+            match entry.ended {
+                Ended::Done => {
+                    counts.done += 1;
+                    counts.built += usize::from(entry.kind == StepKind::Build);
+                }
+                Ended::Reused | Ended::Identical => counts.reused += 1,
+                Ended::Failed(_) => counts.failed += 1,
+                Ended::Skipped(_) => counts.skipped += 1,
+            }
+        }
+        counts
+    }
+
+    /// Failures by group, largest group first, then by first appearance.
+    pub fn groups(&self) -> Vec<Vec<(&Entry, &Failure)>> {
+        let mut order: Vec<&str> = Vec::new();
+        let mut groups: BTreeMap<&str, Vec<(&Entry, &Failure)>> = BTreeMap::new();
+        for (entry, failure) in self.failures() {
+            if !groups.contains_key(failure.group.as_str()) {
+                order.push(&failure.group);
+            }
+            groups.entry(&failure.group).or_default().push((entry, failure));
+        }
+        let mut out: Vec<_> = order.iter().filter_map(|name| groups.remove(name)).collect();
+        out.sort_by_key(|g| std::cmp::Reverse(g.len()));
+        out
+    }
+
+    /// All failures as text: one block a group.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for group in self.groups() {
+            if let [(entry, failure)] = group.as_slice() {
+                let head = format!("{} of {} failed", entry.kind.word(), entry.package);
+                let _ = writeln!(out, "error: {head}: {}", failure.message);
+                failure_text(&mut out, "  ", (entry, failure, true));
+                continue;
+            }
+            let names: Vec<&str> = group.iter().map(|(e, _)| e.package.as_str()).collect();
+            let _ = writeln!(out, "error: {} packages failed alike: {}", group.len(), names.join(", "));
+            for (i, (entry, failure)) in group.iter().enumerate() {
+                let _ = writeln!(out, "  {} of {}: {}", entry.kind.word(), entry.package, failure.message);
+                failure_text(&mut out, "    ", (entry, failure, i == 0));
+            }
+        }
+        let skipped: Vec<&Entry> =
+            self.entries.iter().filter(|e| matches!(e.ended, Ended::Skipped(_))).collect();
+        let mut blocked: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for entry in skipped {
+            let by = entry.blocked_by.as_deref().unwrap_or("a failure");
+            // That a package's later steps wait for its own is no news.
+            if by.strip_suffix(&entry.package).is_some_and(|step| step.ends_with(" of ")) {
+                continue;
+            }
+            let names = blocked.entry(by).or_default();
+            if !names.contains(&entry.package.as_str()) {
+                names.push(&entry.package);
+            }
+        }
+        for (by, names) in blocked {
+            let _ = writeln!(out, "not reached because of {by}: {}", names.join(", "));
+        }
+        out
+    }
+}
+
+/// The lines below a failure's own; `whole` has the log and the hints, which
+/// are the same for all of a group.
+fn failure_text(out: &mut String, indent: &str, (entry, failure, whole): (&Entry, &Failure, bool)) {
+    for cause in &failure.causes {
+        let _ = writeln!(out, "{indent}{cause}");
+    }
+    if whole && !failure.log_tail.is_empty() {
+        let name = entry.package.split(' ').next().unwrap_or_default();
+        let step = match entry.kind {
+            StepKind::Build => String::new(),
+            other => format!(" --step {}", other.word()),
+        };
+        let _ = writeln!(out, "{indent}the log ends so (`wheelwright log {name}{step}` prints all of it):");
+        for line in &failure.log_tail {
+            let _ = writeln!(out, "{indent}| {line}");
+        }
+    }
+    for hint in failure.hints.iter().filter(|_| whole) {
+        let _ = writeln!(out, "{indent}hint: {hint}");
+    }
+    if let Some(kept) = &failure.kept {
+        let _ = writeln!(out, "{indent}kept: {} (run.sh repeats it)", kept.display());
+    }
+}
+
+#[cfg(test)]
+mod tests;

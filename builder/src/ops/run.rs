@@ -1,0 +1,356 @@
+//! Runs a plan: looks up what the store has, prunes, schedules the rest, and
+//! gathers what came of it.
+//!
+//! Knows keys, locks and realisations. Must never know what a step does
+//! (`steps` does) or who watches.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, mpsc};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+use crate::event::{Ended, Event, Failure, StepKind};
+use crate::key::StepKey;
+use crate::ops::report::{Entry, Report};
+use crate::plan::{Plan, Step};
+use crate::schedule::{Fate, Lane, Lanes, Task};
+use crate::store::realisation::{Output, Realisation};
+use crate::store::{Input, Record, Store};
+
+/// What a step's work gives: a realisation, or why the package failed.
+pub type Worked = std::result::Result<Realisation, Box<Failure>>;
+
+/// Does the work of one step. The inputs' realisations are those of
+/// [`Step::inputs`], in order.
+pub trait Work: Sync {
+    /// Runs the step; a failing package is a [`Failure`], never a panic.
+    fn work(&self, step: &Step, inputs: &[&Realisation], say: &dyn Fn(String)) -> Worked;
+
+    /// Declared needs of a step, for the scheduler.
+    fn needs(&self, step: &Step) -> Needs;
+}
+
+/// What a step needs of the machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Needs {
+    /// Runs alone.
+    pub exclusive: bool,
+    /// Bytes; 0 when not declared.
+    pub memory: u64,
+}
+
+/// How a plan is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How much at once.
+    pub lanes: Lanes,
+}
+
+/// What a run left: the report, and the realisation of each step that has one.
+pub struct Ran {
+    /// For people and programs.
+    pub report: Report,
+    /// By step index.
+    pub realised: Vec<Option<Realisation>>,
+}
+
+/// What of a plan the store already has.
+pub struct Known {
+    /// By step index; only steps that were looked at.
+    pub found: Vec<Option<Realisation>>,
+    /// Steps that must run, in order.
+    pub missing: Vec<usize>,
+}
+
+/// Looks up the plan's goals and, below what is missing, what they need. A
+/// step whose output the store has hides everything below it.
+pub fn look_up(plan: &Plan, store: &Store) -> Result<Known> {
+    let keys: Vec<StepKey> = plan.steps.iter().map(|s| s.key).collect();
+    let all = store.lookup_many(&keys)?;
+    let mut found: Vec<Option<Realisation>> = plan.steps.iter().map(|_| None).collect();
+    let mut wanted = vec![false; plan.steps.len()];
+    for &goal in &plan.goals {
+        wanted[goal] = true;
+    }
+    let mut missing = Vec::new();
+    for i in (0..plan.steps.len()).rev() {
+        if !wanted[i] {
+            continue;
+        }
+        // Two steps may share a key: recipes of one `path` source do.
+        match all.get(&plan.steps[i].key) {
+            Some(realisation) => found[i] = Some(realisation.clone()),
+            None => {
+                missing.push(i);
+                for input in &plan.steps[i].inputs {
+                    wanted[input.step] = true;
+                }
+            }
+        }
+    }
+    missing.reverse();
+    Ok(Known { found, missing })
+}
+
+struct Running<'a> {
+    plan: &'a Plan,
+    store: &'a Store,
+    work: &'a dyn Work,
+    stop: &'a AtomicBool,
+    results: Vec<OnceLock<Realisation>>,
+    events: Mutex<mpsc::Sender<Event>>,
+    started: Instant,
+}
+
+/// Runs what is missing. Events arrive in one line while it runs.
+pub fn run(
+    plan: &Plan,
+    store: &Store,
+    work: &dyn Work,
+    (options, stop): (&Options, &AtomicBool),
+    watch: &mut dyn FnMut(&Event),
+) -> Result<Ran> {
+    let known = look_up(plan, store)?;
+    let (sender, receiver) = mpsc::channel();
+    let running = Running {
+        plan,
+        store,
+        work,
+        stop,
+        results: plan.steps.iter().map(|_| OnceLock::new()).collect(),
+        events: Mutex::new(sender),
+        started: Instant::now(),
+    };
+    let mut entries: BTreeMap<usize, Entry> = BTreeMap::new();
+    for (i, found) in known.found.into_iter().enumerate() {
+        if let Some(found) = found {
+            entries.insert(i, entry(&plan.steps[i], Ended::Reused, Duration::ZERO));
+            // Each slot is filled once, here or by its own task.
+            let _ = running.results[i].set(found);
+        }
+    }
+    let tasks = tasks(&running, &known.missing)?;
+    let expected = tasks.iter().map(|t| t.expected).sum();
+    running.send(Event::Planned { steps: tasks.len(), expected });
+    let fates = std::thread::scope(|scope| {
+        let running = &running;
+        let missing = &known.missing;
+        let tasks = &tasks;
+        let worker = scope.spawn(move || {
+            // Also when a step panics: the watcher below must not wait for ever.
+            let _close = Close(running);
+            crate::schedule::run(
+                tasks,
+                &options.lanes,
+                stop,
+                &|t| running.step(missing[t], tasks[t].expected),
+                &mut |t, because| running.skipped(missing[t], missing[because]),
+            )
+        });
+        for event in receiver {
+            watch(&event);
+        }
+        worker.join()
+    });
+    let fates = fates.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    gather(plan, &known.missing, fates, &mut entries);
+    let report = Report { entries: entries.into_values().collect(), took: running.started.elapsed() };
+    if stop.load(Ordering::Relaxed) {
+        return Err(stopped());
+    }
+    Ok(Ran { report, realised: running.results.into_iter().map(OnceLock::into_inner).collect() })
+}
+
+fn stopped() -> Error {
+    Error::new(crate::error::Kind::Stopped, "stopped: what had been finished is kept")
+}
+
+fn entry(step: &Step, ended: Ended, took: Duration) -> Entry {
+    Entry { package: step.package.clone(), kind: step.kind, ended, took, blocked_by: None }
+}
+
+fn gather(
+    plan: &Plan,
+    missing: &[usize],
+    fates: Vec<Fate<(Ended, Duration)>>,
+    entries: &mut BTreeMap<usize, Entry>,
+) {
+    // Of several failures that stand in a step's way the first of the plan is
+    // named, whichever happened first.
+    let mut causes: BTreeMap<usize, usize> = BTreeMap::new();
+    for (t, fate) in fates.into_iter().enumerate() {
+        let step = &plan.steps[missing[t]];
+        let above = step.inputs.iter().filter_map(|input| causes.get(&input.step)).min().copied();
+        let cause = match fate {
+            Fate::Failed(_) => Some(missing[t]),
+            Fate::Skipped(because) => Some(above.unwrap_or(missing[because])),
+            Fate::Done(_) | Fate::NotStarted => None,
+        };
+        causes.extend(cause.map(|cause| (missing[t], cause)));
+        let made = match fate {
+            Fate::Done((ended, took)) | Fate::Failed((ended, took)) => entry(step, ended, took),
+            Fate::Skipped(because) => {
+                let cause = cause.unwrap_or(missing[because]);
+                let by = &plan.steps[cause];
+                let mut made = entry(step, Ended::Skipped(cause), Duration::ZERO);
+                made.blocked_by = Some(format!("{} of {}", by.kind.word(), by.package));
+                made
+            }
+            Fate::NotStarted => continue,
+        };
+        entries.insert(missing[t], made);
+    }
+}
+
+/// The scheduler's view of the missing steps.
+fn tasks(running: &Running, missing: &[usize]) -> Result<Vec<Task>> {
+    let place: BTreeMap<usize, usize> = missing.iter().enumerate().map(|(t, i)| (*i, t)).collect();
+    missing
+        .iter()
+        .map(|&i| {
+            let step = &running.plan.steps[i];
+            let known = running.store.history(&step.subject, step.kind)?;
+            let needs = running.work.needs(step);
+            Ok(Task {
+                needs: step.inputs.iter().filter_map(|input| place.get(&input.step).copied()).collect(),
+                expected: known.unwrap_or_else(|| guess(step.kind)),
+                lane: if step.kind == StepKind::Fetch { Lane::Network } else { Lane::Cpu },
+                exclusive: needs.exclusive,
+                memory: needs.memory,
+            })
+        })
+        .collect()
+}
+
+/// Without a history: what such a step usually takes.
+fn guess(kind: StepKind) -> Duration {
+    Duration::from_millis(match kind {
+        StepKind::Build => 600,
+        StepKind::Check => 2000,
+        StepKind::Imports => 150,
+        StepKind::Fetch => 300,
+        _ => 20,
+    })
+}
+
+/// Ends the watcher's loop: the only sender is replaced by a dead one.
+struct Close<'a>(&'a Running<'a>);
+
+impl Drop for Close<'_> {
+    fn drop(&mut self) {
+        let (dead, _) = mpsc::channel();
+        *self.0.events.lock().expect("no holder of this lock panics") = dead;
+    }
+}
+
+impl Running<'_> {
+    fn send(&self, event: Event) {
+        let events = self.events.lock().expect("no holder of this lock panics");
+        // The watcher only goes away when the run is over.
+        let _ = events.send(event);
+    }
+
+    fn skipped(&self, i: usize, because: usize) {
+        let step = &self.plan.steps[i];
+        self.send(Event::Finished {
+            step: i,
+            package: step.package.clone(),
+            kind: step.kind,
+            outcome: Ended::Skipped(because),
+            took: Duration::ZERO,
+        });
+    }
+
+    fn step(&self, i: usize, expected: Duration) -> ((Ended, Duration), bool) {
+        let step = &self.plan.steps[i];
+        let start = Instant::now();
+        let expected = Some(expected).filter(|e| *e != guess(step.kind));
+        self.send(Event::Started { step: i, package: step.package.clone(), kind: step.kind, expected });
+        let ended = match self.realise(i, step) {
+            Ok((realisation, ended)) => {
+                let _ = self.results[i].set(realisation);
+                ended
+            }
+            Err(failure) => Ended::Failed(failure),
+        };
+        let took = start.elapsed();
+        self.send(Event::Finished {
+            step: i,
+            package: step.package.clone(),
+            kind: step.kind,
+            outcome: ended.clone(),
+            took,
+        });
+        let ok = !matches!(ended, Ended::Failed(_));
+        ((ended, took), ok)
+    }
+
+    fn realise(&self, i: usize, step: &Step) -> std::result::Result<(Realisation, Ended), Box<Failure>> {
+        let broken = |e: Error| Box::new(Failure::from(e));
+        let inputs: Vec<&Realisation> = step
+            .inputs
+            .iter()
+            .map(|input| self.results[input.step].get().expect("a task starts after what it needs"))
+            .collect();
+        let say = |text: String| self.send(Event::Note { step: i, text });
+        let mut on_wait = |who: &str| {
+            say(format!("{} of {}: {who} is making it, waiting", step.kind.word(), step.package));
+        };
+        let going = || !self.stop.load(Ordering::Relaxed);
+        let lock = self.store.lock_while(&step.key, &mut on_wait, &going).map_err(broken)?;
+        let _lock = lock.ok_or_else(|| broken(stopped()))?;
+        if let Some(found) = self.store.lookup(&step.key).map_err(broken)? {
+            return Ok((found, Ended::Reused));
+        }
+        let digests: Vec<String> = inputs.iter().map(|r| identity(r)).collect();
+        let content_key = step.content_key(&digests);
+        let before = match step.inputs.as_slice() {
+            // Without inputs the key of content says no more than that of intent.
+            [] => None,
+            _ => self.store.lookup_content(&content_key).map_err(broken)?,
+        };
+        let (realisation, ended) = match before {
+            Some(found) => (found, Ended::Identical),
+            None => (self.work.work(step, &inputs, &say)?, Ended::Done),
+        };
+        self.store
+            .record(&Record {
+                key: step.key,
+                content_key: Some(content_key).filter(|_| !step.inputs.is_empty()),
+                parts: step.parts.clone(),
+                package: step.subject.clone(),
+                kind: step.kind,
+                realisation: realisation.clone(),
+                inputs: inputs.iter().filter_map(|r| held(r)).collect(),
+            })
+            .map_err(broken)?;
+        Ok((realisation, ended))
+    }
+}
+
+/// What an input contributes to a content key: its bytes and, for a source,
+/// its time.
+fn identity(realisation: &Realisation) -> String {
+    let digest = match &realisation.output {
+        Output::Blob { digest, name } => format!("blob {} {name}", digest.hex()),
+        Output::Tree(digest) => format!("tree {}", digest.hex()),
+        Output::Passed => "passed".to_owned(),
+    };
+    match realisation.epoch {
+        Some(epoch) => format!("{digest} epoch {epoch}"),
+        None => digest,
+    }
+}
+
+/// The bytes a realisation holds, for the garbage collector.
+fn held(realisation: &Realisation) -> Option<Input> {
+    match &realisation.output {
+        Output::Blob { digest, .. } => Some(Input::Blob(*digest)),
+        Output::Tree(digest) => Some(Input::Tree(*digest)),
+        Output::Passed => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

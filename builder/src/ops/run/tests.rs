@@ -1,0 +1,148 @@
+//! What a run does with a plan, with work that is only pretended.
+
+use std::sync::atomic::AtomicBool;
+
+use recipes::set::RecipeId;
+
+use super::*;
+use crate::error::Kind;
+use crate::key::KeyWriter;
+use crate::store::realisation::Level;
+
+/// Steps with these keys, each needing the one before.
+fn chain(keys: &[&str]) -> Plan {
+    let (recipe, set) = (RecipeId(0), keys.iter().enumerate());
+    let steps = set.map(|(i, key)| {
+        let mut spec = KeyWriter::new();
+        spec.part("name", *key);
+        let input = |step| crate::plan::Input { step, role: "before".into() };
+        let inputs: Vec<_> = i.checked_sub(1).map(input).into_iter().collect();
+        Step::made_up(recipe, StepKind::Verify, (spec, inputs))
+    });
+    let steps: Vec<Step> = steps.collect();
+    Plan { goals: (0..steps.len()).collect(), steps, of: BTreeMap::new() }
+}
+
+struct Pretend<F>(F);
+
+impl<F: Fn(&Step) -> Worked + Sync> Work for Pretend<F> {
+    fn work(&self, step: &Step, _: &[&Realisation], _: &dyn Fn(String)) -> Worked {
+        (self.0)(step)
+    }
+
+    fn needs(&self, _: &Step) -> Needs {
+        Needs::default()
+    }
+}
+
+fn passed() -> Worked {
+    Ok(Realisation {
+        output: Output::Passed,
+        module: None,
+        log: None,
+        level: Level::Full,
+        epoch: None,
+        took: Duration::ZERO,
+        facts: "{}".into(),
+    })
+}
+
+const OPTIONS: Options =
+    Options { lanes: Lanes { jobs: 2, downloads: 1, memory: u64::MAX, fail_fast: false } };
+
+fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    (dir, store)
+}
+
+#[test]
+fn a_panic_ends_the_run_and_is_not_waited_for() {
+    let (_dir, store) = store();
+    let work = Pretend(|_: &Step| panic!("a bug"));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        run(&chain(&["a"]), &store, &work, (&OPTIONS, &AtomicBool::new(false)), &mut |_| {})
+    }));
+    assert!(caught.is_err());
+}
+
+#[test]
+fn two_steps_with_one_key_are_made_once_and_then_both_known() {
+    let (_dir, store) = store();
+    let plan = Plan { goals: vec![0, 1], ..chain(&["a", "b"]) };
+    let mut twins = plan.clone();
+    // As two recipes of one folder have it: the same key, no input.
+    twins.steps[1] = plan.steps[0].clone();
+    let made = std::sync::atomic::AtomicUsize::new(0);
+    let work = Pretend(|_: &Step| {
+        made.fetch_add(1, Ordering::SeqCst);
+        passed()
+    });
+    let stop = AtomicBool::new(false);
+    let ran = run(&twins, &store, &work, (&OPTIONS, &stop), &mut |_| {}).unwrap();
+    assert!(ran.realised.iter().all(Option::is_some));
+    assert_eq!(made.load(Ordering::SeqCst), 1);
+    assert_eq!(look_up(&twins, &store).unwrap().missing, Vec::<usize>::new());
+}
+
+#[test]
+fn a_stopped_run_starts_nothing_more_and_keeps_what_is_done() {
+    let (_dir, store) = store();
+    let (plan, stop) = (chain(&["a", "b"]), AtomicBool::new(false));
+    let work = Pretend(|_: &Step| {
+        stop.store(true, Ordering::SeqCst);
+        passed()
+    });
+    let Err(error) = run(&plan, &store, &work, (&OPTIONS, &stop), &mut |_| {}) else {
+        panic!("it was stopped");
+    };
+    assert_eq!((error.kind, error.kind.exit_code()), (Kind::Stopped, 130));
+    assert_eq!(look_up(&plan, &store).unwrap().missing, [1]);
+}
+
+#[test]
+fn a_stopped_run_waits_for_nobody_else_s_build() {
+    let (_dir, store) = store();
+    let (plan, stop) = (chain(&["a"]), AtomicBool::new(false));
+    let _held = store.lock(&plan.steps[0].key, &mut |_| {}).unwrap();
+    let work = Pretend(|_: &Step| panic!("somebody else makes it"));
+    let mut told = Vec::new();
+    let ended = run(&plan, &store, &work, (&OPTIONS, &stop), &mut |event| {
+        if let Event::Note { text, .. } = event {
+            told.push(text.clone());
+            stop.store(true, Ordering::SeqCst);
+        }
+    });
+    assert_eq!(ended.err().map(|e| e.kind), Some(Kind::Stopped));
+    assert!(told[0].contains("is making it, waiting"), "{told:?}");
+}
+
+#[test]
+fn of_two_failures_in_the_way_the_first_of_the_plan_is_named() {
+    let (_dir, store) = store();
+    let made_up = |name: &str, needs: &[usize]| {
+        let mut spec = KeyWriter::new();
+        spec.part("name", name);
+        let input = |step: &usize| crate::plan::Input { step: *step, role: format!("input {step}") };
+        let mut step =
+            Step::made_up(RecipeId(0), StepKind::Verify, (spec, needs.iter().map(input).collect()));
+        step.package = name.to_owned();
+        step
+    };
+    let steps = vec![made_up("a", &[]), made_up("b", &[]), made_up("c", &[0, 1]), made_up("d", &[2])];
+    let plan = Plan { goals: vec![3], steps, of: BTreeMap::new() };
+    let (later, earlier) = mpsc::channel();
+    let (later, earlier) = (Mutex::new(later), Mutex::new(earlier));
+    let work = Pretend(|step: &Step| {
+        // `b` has failed before `a` may.
+        match step.package.as_str() {
+            "a" => earlier.lock().unwrap().recv().unwrap(),
+            _ => later.lock().unwrap().send(()).unwrap(),
+        }
+        Err(Box::new(Failure::from(Error::new(Kind::Build, "no"))))
+    });
+    let stop = AtomicBool::new(false);
+    let ran = run(&plan, &store, &work, (&OPTIONS, &stop), &mut |_| {}).unwrap();
+    let blocked: Vec<_> = ran.report.entries.iter().filter_map(|e| e.blocked_by.clone()).collect();
+    assert_eq!(blocked, ["verify of a", "verify of a"]);
+}

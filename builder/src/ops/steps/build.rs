@@ -1,0 +1,132 @@
+//! `build`: the raw wheel, in a cell.
+//!
+//! Knows the build closure's installs and the runner's answer. Must never
+//! know what becomes of the wheel.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use recipes::recipe::{Format, Recipe};
+
+use super::env::{Purpose, environment};
+use super::failure::{all_well, broken, exit_sentence, failure, with_result};
+use super::{Steps, source};
+use crate::event::Failure;
+use crate::exec::Executor as _;
+use crate::exec::action::{ActionResult, Input};
+use crate::key::Digest;
+use crate::ops::run::Worked;
+use crate::pep517::failure::build_failure;
+use crate::pep517::phases::{Subject, view};
+use crate::pep517::{BuildSpec, Refusal, build_action, read_answer};
+use crate::plan::{Step, declares_compiler};
+use crate::store::realisation::{Output, Realisation};
+
+/// Builds one package.
+pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
+    let start = Instant::now();
+    let recipe = steps.recipe(step);
+    if let Some(unsupported) = unsupported(recipe) {
+        return Err(unsupported);
+    }
+    let Output::Tree(tree) = &inputs[0].output else { unreachable!("a source is a tree") };
+    let machines = steps.machines;
+    let env = environment(machines, &inputs[1..], Purpose::Build).map_err(broken)?;
+    let source = steps.source_of(step);
+    let spec = BuildSpec {
+        label: format!("build of {}", step.package),
+        subject: subject(steps, recipe),
+        format: recipe.format,
+        source: *tree,
+        subdirectory: source.subdirectory.clone(),
+        epoch: inputs[0].epoch.unwrap_or(source::OLDEST),
+        inputs: BTreeMap::from([("/env".to_owned(), Input::Host(env))]),
+        host_paths: machines.interpreter.host_paths(view(declares_compiler(recipe))),
+        cflags: machines.interpreter.facts.cflags.clone(),
+        compiler: declares_compiler(recipe),
+        pretend_version: source::pretends_version(&source.origin),
+        jobserver: machines.jobserver_flag(),
+        build: recipe.build.clone(),
+        phases: recipe.phases.clone(),
+        level: machines.level,
+    };
+    let result = machines.executor.execute(&build_action(&spec), &machines.stop).map_err(broken)?;
+    let log = machines.store.add_blob_bytes(&result.log).map_err(broken)?;
+    machines.keep_log(&step.subject, step.kind, &log).map_err(broken)?;
+    if recipe.format == Format::Other {
+        return other(steps, &result, (log, start.elapsed()));
+    }
+    match read_answer(&result) {
+        Ok(answer) => {
+            let bytes = std::fs::read(answer.wheel.under(result.outputs.path())).map_err(|e| {
+                with_result(failure("wheel-missing", format!("the wheel cannot be read: {e}")), &result)
+            })?;
+            let digest = machines.store.add_blob_bytes(&bytes).map_err(broken)?;
+            let facts = serde_json::json!({
+                "backend": answer.backend,
+                "requires": answer.requires,
+                "milliseconds": answer.took_ms.iter().cloned().collect::<BTreeMap<_, _>>(),
+                "peak_memory": result.peak_memory,
+            });
+            let name = answer.wheel.file_name().to_owned();
+            all_well(&result)?;
+            let mut made = made(steps, Output::Blob { digest, name }, (log, start.elapsed()));
+            made.facts = facts.to_string();
+            Ok(made)
+        }
+        Err(refusal) => Err(refused(steps, recipe, &refusal, &result)),
+    }
+}
+
+fn subject(steps: &Steps, recipe: &Recipe) -> Subject {
+    let most = u32::try_from(steps.machines.cores).unwrap_or(1);
+    Subject {
+        pname: recipe.pname_text.clone(),
+        version: recipe.version.to_string(),
+        cores: recipe.build.cores.unwrap_or(most).min(most).max(1),
+    }
+}
+
+/// What a recipe may say and a build cannot do yet.
+pub(super) fn unsupported(recipe: &Recipe) -> Option<Box<Failure>> {
+    let (table, place) = match (&recipe.cargo, &recipe.app) {
+        (Some(place), _) => ("[cargo]", place),
+        (None, Some(app)) => ("[app]", &app.place),
+        (None, None) => return None,
+    };
+    let (line, column) = place.line_col();
+    let mut told = failure("unsupported", format!("building with `{table}` is not supported yet"));
+    told.kind = crate::error::Kind::Input;
+    told.causes.push(format!("written in {}:{line}:{column}", place.file.path));
+    Some(told)
+}
+
+fn made(steps: &Steps, output: Output, (log, took): (Digest, Duration)) -> Realisation {
+    Realisation {
+        output,
+        module: None,
+        log: Some(log),
+        level: steps.machines.level,
+        epoch: None,
+        took,
+        facts: "{}".to_owned(),
+    }
+}
+
+/// `format = "other"`: the tree that the phases installed.
+fn other(steps: &Steps, result: &ActionResult, made_at: (Digest, Duration)) -> Worked {
+    use crate::exec::action::Exit;
+    use crate::pep517::answer::failed_phase;
+    if result.exit != Exit::Code(0) || !result.missing.is_empty() {
+        let what = failed_phase(result).unwrap_or_else(|| exit_sentence(result.exit));
+        return Err(with_result(failure("phase", format!("the phase `{what}` failed")), result));
+    }
+    let digest = steps.machines.store.add_tree(&result.outputs.path().join("out")).map_err(broken)?;
+    all_well(result)?;
+    Ok(made(steps, Output::Tree(digest), made_at))
+}
+
+/// A refusal as a failure: what happened, the log's tail, and hints.
+fn refused(steps: &Steps, recipe: &Recipe, refusal: &Refusal, result: &ActionResult) -> Box<Failure> {
+    Box::new(build_failure(refusal, result, steps.hint_facts(recipe)))
+}

@@ -1,0 +1,180 @@
+//! Environments for builds and checks: real venvs with byte code, without a
+//! link that leaves them, so that a cell needs one mount.
+//!
+//! Knows companions of installs and how an environment is kept. Must never
+//! know what runs in it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, IoContext as _, Kind, Result};
+use crate::key::{Digest, KeyWriter, TreeDigest};
+use crate::ops::machines::Machines;
+use crate::outputs::env::{self, Spec, Style};
+use crate::outputs::launcher::UserSite;
+use crate::outputs::modules::{Host, Member};
+use crate::store::realisation::{Output, PythonModule, Realisation};
+use crate::tree::fs::{Copying, copy_tree};
+
+/// What an environment in a cell is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// `/env` of a build.
+    Build,
+    /// `/env` of an import check or of tests.
+    Check,
+}
+
+/// The environment of these installs for a cell: composed once, kept under
+/// the digests of what is in it.
+pub fn environment(machines: &Machines, installs: &[&Realisation], purpose: Purpose) -> Result<PathBuf> {
+    let mut key = KeyWriter::new();
+    key.part("kind", format!("{purpose:?}")).part("format", "1");
+    key.part("interpreter", machines.interpreter.identity.hex());
+    key.part("executable", machines.interpreter.exe.display().to_string());
+    for realisation in installs {
+        let (module, tree) = install_of(realisation)?;
+        key.part(format!("member {}", module.name), tree.hex());
+    }
+    let step_key = key.step_key();
+    let name = format!("cell-{}", &step_key.hex()[..32]);
+    if let Some(place) = machines.store.env(&name)? {
+        return Ok(place);
+    }
+    let _lock = machines.store.lock(&step_key, &mut |_| {})?;
+    if let Some(place) = machines.store.env(&name)? {
+        return Ok(place);
+    }
+    let trees: Vec<(PythonModule, TreeDigest)> =
+        installs.iter().map(|r| install_of(r)).collect::<Result<_>>()?;
+    let members = members(machines, &trees)?;
+    let temp = machines.store.temp_dir()?;
+    let staged = temp.path().join("env");
+    compose(machines, &members, (&staged, Path::new("/env")), (Style::Solid, &BTreeMap::new()))?;
+    machines.store.add_env(&name, &staged)
+}
+
+/// The module and tree of an install; anything else is a bug of ours, but an
+/// application is the user's.
+pub fn install_of(realisation: &Realisation) -> Result<(PythonModule, TreeDigest)> {
+    match (&realisation.module, &realisation.output) {
+        (Some(module), Output::Tree(tree)) => Ok((module.clone(), *tree)),
+        _ => Err(Error::bug("an environment was asked for something that is no install")),
+    }
+}
+
+/// The host of environments of this run.
+pub fn host(machines: &Machines) -> Host {
+    Host {
+        exe: machines.interpreter.exe.clone(),
+        version: machines.interpreter.version.to_string(),
+        identity: machines.interpreter.identity,
+    }
+}
+
+/// Installs with their byte code, ready to be composed. Those that have none
+/// yet are compiled together, in one process of the interpreter.
+pub fn members(machines: &Machines, installs: &[(PythonModule, TreeDigest)]) -> Result<Vec<Member>> {
+    let name = companion_name(machines);
+    let store = &machines.store;
+    let mut out = Vec::new();
+    for (module, tree) in installs {
+        let make = |into: &Path| {
+            let made = into.with_extension("tree");
+            copy_tree(&store.tree_path(tree), &made, Copying::Linked, None)?;
+            let site = made.join(machines.interpreter.site_packages());
+            if site.is_dir() {
+                crate::python::bytecode::compile(&machines.interpreter.exe, &[site])?;
+            }
+            std::fs::remove_dir(into)
+                .and_then(|()| std::fs::rename(&made, into))
+                .doing(|| format!("failed to make `{}`", into.display()))
+        };
+        out.push(Member::of(module.clone(), store.companion(tree, &name, &make)?));
+    }
+    Ok(out)
+}
+
+/// Byte code depends on the interpreter's magic number, which its identity
+/// covers.
+fn companion_name(machines: &Machines) -> String {
+    format!("code-{}", &machines.interpreter.identity.hex()[..16])
+}
+
+/// Composes an environment in `staged` that will stand at `at`.
+pub fn compose(
+    machines: &Machines,
+    members: &[Member],
+    (staged, at): (&Path, &Path),
+    (style, direct_urls): (Style, &BTreeMap<String, String>),
+) -> Result<env::Composed> {
+    let spec = Spec {
+        host: &host(machines),
+        style,
+        members,
+        target: None,
+        at,
+        store: Some(machines.store.root()),
+        direct_urls,
+        user_site: UserSite::Hidden,
+    };
+    let made = env::compose(&spec, staged).map_err(|e| {
+        let mut error = e.into_error("these packages cannot stand in one environment");
+        if error.kind != Kind::Environment {
+            error.kind = Kind::Build;
+        }
+        error
+    })?;
+    link_module_code(machines, members, staged)?;
+    Ok(made)
+}
+
+/// Byte code of single-file modules: it lies in one `__pycache__` that all
+/// installs share, so it belongs to no folder that could be linked.
+pub fn link_module_code(machines: &Machines, members: &[Member], staged: &Path) -> Result<()> {
+    let site = machines.interpreter.site_packages();
+    let cache = staged.join(&site).join("__pycache__");
+    for member in members {
+        let Ok(entries) = std::fs::read_dir(member.tree.join(&site).join("__pycache__")) else { continue };
+        let doing = || format!("failed to fill `{}`", cache.display());
+        std::fs::create_dir_all(&cache).doing(doing)?;
+        for entry in entries {
+            let entry = entry.doing(doing)?;
+            let to = cache.join(entry.file_name());
+            if !to.exists() {
+                crate::tree::fs::link_or_copy(&entry.path(), &to)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A name for an environment of this host that these parts decide.
+pub fn bound_name(word: &str, parts: &[String]) -> String {
+    format!("{word}-{}", &Digest::of(parts.join("\n").as_bytes()).hex()[..32])
+}
+
+/// What names the bytes of members wherever their store lies: their places in
+/// it, which are digests.
+pub fn member_parts(store: &Path, members: &[Member]) -> Vec<String> {
+    let place = |m: &Member| m.tree.strip_prefix(store).unwrap_or(&m.tree).display().to_string();
+    members.iter().map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(tree: &str) -> Member {
+        Member { name: "a".into(), version: "1".into(), module: None, tree: tree.into() }
+    }
+
+    #[test]
+    fn a_moved_store_finds_its_environments_by_the_same_names() {
+        let name = |store: &str, tree: &str| {
+            bound_name("env", &member_parts(Path::new(store), &[member(&format!("{store}/{tree}"))]))
+        };
+        assert_eq!(name("/a/store", "local/12/34/code-1"), name("/b", "local/12/34/code-1"));
+        assert_ne!(name("/a/store", "local/12/34/code-1"), name("/a/store", "local/12/35/code-1"));
+    }
+}

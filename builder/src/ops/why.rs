@@ -1,0 +1,200 @@
+//! What would run and why: `plan`, `--dry-run`, `why`.
+//!
+//! Knows plans and the store's last successes. Must never run anything.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::error::{Result, count};
+use crate::key::TreeDigest;
+use crate::ops::run::{Known, look_up};
+use crate::plan::{Difference, Plan, differences};
+use crate::store::Store;
+use crate::tree::fs::scan;
+use crate::tree::{RelPath, Tree};
+
+/// A step that is not in the store, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Index into the plan.
+    pub step: usize,
+    /// It runs for sure; else an input may come out identical and stop it.
+    pub certain: bool,
+    /// What differs from the last success; empty when there was none.
+    pub differences: Vec<Difference>,
+    /// There was a success before.
+    pub before: bool,
+    /// How long it took before.
+    pub expected: Option<Duration>,
+}
+
+impl Missing {
+    /// One clause: `never made before`, `source: 1f2e -> 9a8b`.
+    pub fn reason(&self) -> String {
+        if !self.before {
+            return "never made before".to_owned();
+        }
+        match self.differences.first() {
+            None => "its output is no longer in the store".to_owned(),
+            Some(first) if self.differences.len() == 1 => first.sentence(),
+            Some(first) => format!("{} (and {} more)", first.sentence(), self.differences.len() - 1),
+        }
+    }
+}
+
+/// Every step that will or may run.
+pub fn missing(plan: &Plan, store: &Store) -> Result<Vec<Missing>> {
+    let Known { missing, .. } = look_up(plan, store)?;
+    let mut out: Vec<Missing> = Vec::new();
+    for &i in &missing {
+        let step = &plan.steps[i];
+        let last = store.last_success(&step.subject, step.kind)?;
+        let waits = step.inputs.iter().any(|input| missing.contains(&input.step));
+        out.push(Missing {
+            step: i,
+            certain: !waits || last.is_none(),
+            differences: last.as_ref().map_or_else(Vec::new, |(_, parts)| differences(parts, &step.parts)),
+            before: last.is_some(),
+            expected: store.history(&step.subject, step.kind)?,
+        });
+    }
+    Ok(out)
+}
+
+/// The text of `plan`: a line a step, and the sum.
+pub fn plan_text(plan: &Plan, missing: &[Missing], jobs: usize) -> String {
+    let mut out = String::new();
+    for m in missing {
+        let step = &plan.steps[m.step];
+        let word = if m.certain { "will" } else { "may" };
+        let time = m.expected.map_or_else(String::new, |e| format!(" [{:.2} s]", e.as_secs_f64()));
+        let kind = step.kind.word();
+        let _ = writeln!(out, "{word:<4} {kind:<8} {:<28} {}{time}", step.package, m.reason());
+    }
+    let known: Duration = missing.iter().filter_map(|m| m.expected).sum();
+    let certain = missing.iter().filter(|m| m.certain).count();
+    if missing.is_empty() {
+        out.push_str("nothing to do: everything is in the store\n");
+    } else {
+        let about = known.as_secs_f64() / jobs.max(1) as f64;
+        let time = match missing.iter().filter(|m| m.expected.is_none()).count() {
+            0 => format!("about {about:.1} s"),
+            unknown if unknown == missing.len() => "none of them was timed before".to_owned(),
+            unknown => format!("about {about:.1} s and {unknown} that were never timed"),
+        };
+        let steps = count(certain, "step");
+        let _ = writeln!(out, "{steps} will run, {} may; {time}", missing.len() - certain);
+    }
+    out
+}
+
+/// `plan` and `why` for other programs: a list of steps with every reason.
+pub fn json(plan: &Plan, missing: &[Missing]) -> serde_json::Value {
+    let steps: Vec<serde_json::Value> = missing
+        .iter()
+        .map(|m| {
+            let step = &plan.steps[m.step];
+            let differences: Vec<serde_json::Value> = m
+                .differences
+                .iter()
+                .map(|d| serde_json::json!({ "part": d.name, "before": d.before, "now": d.now }))
+                .collect();
+            serde_json::json!({
+                "package": step.package,
+                "step": step.kind.word(),
+                "certain": m.certain,
+                "reason": m.reason(),
+                "differences": differences,
+                "expected_seconds": m.expected.map(|e| e.as_secs_f64()),
+            })
+        })
+        .collect();
+    serde_json::json!({ "format": 1, "steps": steps })
+}
+
+/// The text of `why`: for each step that would run, every difference; causes
+/// that lie in an input are followed by that input's own line.
+pub fn why_text(plan: &Plan, missing: &[Missing], store: &Store) -> String {
+    let mut out = String::new();
+    for m in missing {
+        let step = &plan.steps[m.step];
+        let verb = if m.certain { "would run" } else { "may run" };
+        let _ = writeln!(out, "{} of {} {verb}:", step.kind.word(), step.package);
+        if m.differences.is_empty() {
+            let _ = writeln!(out, "  {}", m.reason());
+        }
+        for difference in &m.differences {
+            let _ = writeln!(out, "  {}", difference.sentence());
+            for line in changed_files(difference, store) {
+                let _ = writeln!(out, "    {line}");
+            }
+        }
+    }
+    if missing.is_empty() {
+        out.push_str("nothing would run: everything is in the store\n");
+    }
+    out
+}
+
+/// Files a list of changes names one by one.
+const MOST_FILES: usize = 10;
+
+/// For a path source: which files differ, while the store still has both
+/// trees.
+fn changed_files(difference: &Difference, store: &Store) -> Vec<String> {
+    if difference.name != "path source" {
+        return Vec::new();
+    }
+    let tree = |hex: &Option<String>| {
+        let digest = TreeDigest(hex.as_ref()?.parse().ok()?);
+        scan(&store.tree_path(&digest)).ok()
+    };
+    let (Some(before), Some(now)) = (tree(&difference.before), tree(&difference.now)) else {
+        return Vec::new();
+    };
+    let mut lines = file_changes(&before, &now);
+    if lines.len() > MOST_FILES {
+        let more = lines.len() - MOST_FILES;
+        lines.truncate(MOST_FILES);
+        lines.push(format!("and {more} more"));
+    }
+    lines
+}
+
+/// `changed src/a.py`, `new b.py`, `gone c.py`, sorted by path.
+fn file_changes(before: &Tree, now: &Tree) -> Vec<String> {
+    let mut all: Vec<(&RelPath, &str)> = Vec::new();
+    for (path, entry) in &now.entries {
+        match before.entries.get(path) {
+            None => all.push((path, "new")),
+            Some(old) if old != entry => all.push((path, "changed")),
+            Some(_) => {}
+        }
+    }
+    all.extend(before.entries.keys().filter(|p| !now.entries.contains_key(p)).map(|p| (p, "gone")));
+    all.sort();
+    all.into_iter().map(|(path, word)| format!("{word} {path}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Entry;
+
+    fn tree(files: &[(&str, &str)]) -> Tree {
+        let entry = |text: &str| Entry::File {
+            digest: crate::key::Digest::of(text.as_bytes()),
+            size: text.len() as u64,
+            executable: false,
+        };
+        let entries = files.iter().map(|(path, text)| (RelPath::new(*path).unwrap(), entry(text)));
+        Tree { entries: entries.collect() }
+    }
+
+    #[test]
+    fn changed_new_and_gone_files_are_named() {
+        let before = tree(&[("a.py", "1"), ("b.py", "1"), ("d.py", "1")]);
+        let now = tree(&[("a.py", "1"), ("b.py", "2"), ("c.py", "1")]);
+        assert_eq!(file_changes(&before, &now), ["changed b.py", "new c.py", "gone d.py"]);
+    }
+}

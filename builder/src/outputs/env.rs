@@ -1,0 +1,316 @@
+//! Environments: real PEP 405 venvs made of installs.
+//!
+//! *Frozen*: pieces of site-packages are links into the installs; nobody
+//! writes to it. *Working*: files of its own, so that pip and people may
+//! change it. What people edit is copied there (a copy is a reflink where the
+//! file system can): installers replace files by a new one and a rename, but
+//! editors, `sed -i` on a hard link's other name and pip's own `.pth` edits
+//! write in place, and as root no mode stops them. Only compiled files and
+//! files of a MiB and more are hard links: nobody edits these in place.
+//!
+//! Knows links and launchers. Must never know how an install came to be.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use recipes::diag::{Finding, Severity};
+use recipes::target::Target;
+
+use super::launcher::{self, UserSite};
+use super::merge::{Clash, Folder, Merge, Node, Source, open};
+use super::modules::{self, Host, Member};
+use crate::error::{Error, IoContext as _, Result};
+use crate::wheel::wire::{Contents, FORMAT};
+use crate::wheel::{MODULE_FILE, SCRIPTS_DIR, Trouble, codes, finding, site_packages};
+
+/// How the files of an environment stand there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Links into the installs.
+    Frozen,
+    /// Files of its own.
+    Working,
+    /// Real folders of hard links: nobody writes to it, and no link leaves it,
+    /// so that a cell sees all of it through one mount.
+    Solid,
+}
+
+/// Files larger than this are hard links in a working environment.
+const LARGE: u64 = 1 << 20;
+
+/// What an environment is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec<'a> {
+    /// The interpreter.
+    pub host: &'a Host,
+    /// Frozen or working.
+    pub style: Style,
+    /// The installs.
+    pub members: &'a [Member],
+    /// Checks that every requirement is met, when given.
+    pub target: Option<&'a Target>,
+    /// Where the folder will stand in the end; it may be composed elsewhere.
+    pub at: &'a Path,
+    /// The store: links between two places in it are relative.
+    pub store: Option<&'a Path>,
+    /// PEP 610 direct_url.json text by member name, for git, url and path sources.
+    pub direct_urls: &'a BTreeMap<String, String>,
+    /// Whether the user's own site-packages are seen.
+    pub user_site: UserSite,
+}
+
+/// What was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Composed {
+    /// Executables of `bin` and whose they are, by index of the member.
+    pub executables: BTreeMap<String, usize>,
+    /// `.pth` and `.start` files with the member's name: they run at start-up.
+    pub start_up: Vec<(String, String)>,
+}
+
+/// Makes the environment in `into`, which must be new or empty.
+pub fn compose(spec: &Spec<'_>, into: &Path) -> Result<Composed, Trouble> {
+    let reasons = modules::check(spec.members, spec.host, spec.target);
+    if !reasons.is_empty() {
+        return Err(Trouble::Findings(reasons));
+    }
+    let contents = spec.members.iter().map(|m| read_contents(&m.tree)).collect::<Result<Vec<_>>>()?;
+    let (merge, composed) = plan(spec, &contents)?;
+    if !merge.clashes.is_empty() {
+        return Err(Trouble::Findings(merge.clashes.iter().map(|c| clash(spec.members, c)).collect()));
+    }
+    skeleton(spec, into)?;
+    let mut writer = Writer { spec, files: Vec::new() };
+    writer.folder(&merge.top, into, Path::new(""))?;
+    let style = spec.style;
+    writer.files.par_iter().try_for_each(|(from, to)| put(from, to, style))?;
+    Ok(composed)
+}
+
+/// The description an install carries.
+pub fn read_contents(tree: &Path) -> Result<Contents> {
+    let path = tree.join(MODULE_FILE);
+    let bytes = fs::read(&path).doing(|| format!("failed to read `{}`", path.display()))?;
+    let contents: Contents =
+        serde_json::from_slice(&bytes).doing(|| format!("failed to understand `{}`", path.display()))?;
+    if contents.format != FORMAT {
+        let text = format!("the install `{}` is of format {}, not {FORMAT}", tree.display(), contents.format);
+        return Err(
+            Error::environment(text).hint("it was made by another version of wheelwright: build again")
+        );
+    }
+    Ok(contents)
+}
+
+fn clash(members: &[Member], clash: &Clash) -> Finding {
+    let (a, b) = (members[clash.owners.0].label(), members[clash.owners.1].label());
+    let text = format!("`{}` belongs to both `{a}` and `{b}`, with different bytes", clash.path);
+    let hint = if clash.path.starts_with("bin/") {
+        "leave one of them out, or rename the executable in `post-build`".to_owned()
+    } else if clash.path.ends_with("/__init__.py") {
+        "if the folder is a namespace, list it in `namespaces` of both recipes".to_owned()
+    } else {
+        "remove the file from one of them in `post-install`".to_owned()
+    };
+    finding(Severity::Error, codes::TWO_OWNERS, text).hint(hint)
+}
+
+/// Everything but the interpreter's own files, as names.
+fn plan(spec: &Spec<'_>, contents: &[Contents]) -> Result<(Merge, Composed)> {
+    let (mut merge, mut composed) = (Merge::default(), Composed::default());
+    let site = site_packages(spec.host.xy());
+    for (owner, (member, contents)) in spec.members.iter().zip(contents).enumerate() {
+        let of =
+            |path: &str, folder, real| Node::Of(Source { owner, path: member.tree.join(path), folder, real });
+        for unit in &contents.units {
+            let path = format!("{site}/{}", unit.path);
+            merge.add(&path, of(&path, unit.folder, unit.real))?;
+        }
+        for file in &contents.files {
+            merge.add(file, of(file, false, false))?;
+        }
+        executables(spec, owner, contents, &mut merge)?;
+        for name in names(contents) {
+            composed.executables.insert(name.to_owned(), owner);
+        }
+        composed.start_up.extend(contents.pth.iter().map(|p| (member.name.clone(), p.clone())));
+        metadata(spec, owner, contents, &mut merge)?;
+    }
+    if spec.user_site == UserSite::Permitted && !spec.members.is_empty() {
+        // A venv never looks at the user's site-packages; this file makes it.
+        let text = "import os, site, sys; p = site.getusersitepackages(); \
+                    not sys.flags.no_user_site and os.path.isdir(p) and site.addsitedir(p)\n";
+        let node = Node::Text { owner: 0, text: text.to_owned(), executable: false };
+        merge.add(&format!("{site}/wheelwright-user-site.pth"), node)?;
+    }
+    Ok((merge, composed))
+}
+
+fn names(contents: &Contents) -> impl Iterator<Item = &str> {
+    let points = contents.entry_points.iter().map(|e| e.name.as_str());
+    points.chain(contents.scripts.iter().map(|s| s.name.as_str()))
+}
+
+fn executables(spec: &Spec<'_>, owner: usize, contents: &Contents, merge: &mut Merge) -> Result<()> {
+    let text = |text| Node::Text { owner, text, executable: true };
+    for point in &contents.entry_points {
+        let node = text(launcher::entry_point(point, spec.user_site));
+        merge.add(&format!("bin/{}", point.name), node)?;
+    }
+    for script in &contents.scripts {
+        if contents.entry_points.iter().any(|e| e.name == script.name) {
+            continue;
+        }
+        let body = format!("{SCRIPTS_DIR}/{}", script.name);
+        let source = Source { owner, path: spec.members[owner].tree.join(&body), folder: false, real: false };
+        let name = format!("bin/{}", script.name);
+        if script.python.is_some() {
+            merge.add(&body, Node::Of(source))?;
+            merge.add(&name, text(launcher::script(script, spec.user_site)))?;
+        } else {
+            merge.add(&name, Node::Of(source))?;
+        }
+    }
+    Ok(())
+}
+
+/// Files of dist-info that only an environment can have.
+fn metadata(spec: &Spec<'_>, owner: usize, contents: &Contents, merge: &mut Merge) -> Result<()> {
+    let Some(folder) = &contents.dist_info else { return Ok(()) };
+    let site = site_packages(spec.host.xy());
+    let member = &spec.members[owner];
+    let direct_url = spec.direct_urls.get(&member.name);
+    if let Some(text) = direct_url {
+        let node = Node::Text { owner, text: text.clone(), executable: false };
+        merge.add(&format!("{site}/{folder}/direct_url.json"), node)?;
+    }
+    if spec.style != Style::Working {
+        return Ok(());
+    }
+    let path = format!("{site}/{folder}/RECORD");
+    let source = member.tree.join(&path);
+    let record = fs::read_to_string(&source).doing(|| format!("failed to read `{}`", source.display()))?;
+    let text = working_record(&record, contents, direct_url.is_some());
+    merge.replace(&path, Node::Text { owner, text, executable: false })
+}
+
+/// RECORD with what the environment really holds, so that pip can uninstall.
+fn working_record(record: &str, contents: &Contents, direct_url: bool) -> String {
+    let gone = |line: &str| {
+        line.contains(MODULE_FILE)
+            || contents
+                .scripts
+                .iter()
+                .any(|s| s.python.is_none() && line.contains(&format!("/{SCRIPTS_DIR}/{},", s.name)))
+    };
+    let mut lines: Vec<String> = record.lines().filter(|l| !gone(l)).map(|l| format!("{l}\n")).collect();
+    lines.extend(names(contents).map(|name| format!("../../../bin/{name},,\n")));
+    if let (true, Some(folder)) = (direct_url, &contents.dist_info) {
+        lines.push(format!("{folder}/direct_url.json,,\n"));
+    }
+    lines.sort();
+    lines.dedup();
+    lines.concat()
+}
+
+/// `pyvenv.cfg`, the interpreter's links, `lib64`.
+fn skeleton(spec: &Spec<'_>, into: &Path) -> Result<()> {
+    let bin = into.join("bin");
+    let site = into.join(site_packages(spec.host.xy()));
+    for folder in [&bin, &site] {
+        fs::create_dir_all(folder).doing(|| format!("failed to make `{}`", folder.display()))?;
+    }
+    let home = spec.host.exe.parent().unwrap_or(Path::new("/"));
+    let text = format!(
+        "home = {}\ninclude-system-site-packages = false\nversion = {}\n",
+        home.display(),
+        spec.host.version
+    );
+    write(&into.join("pyvenv.cfg"), text.as_bytes(), false)?;
+    link(&spec.host.exe, &bin.join("python"))?;
+    link(Path::new("python"), &bin.join("python3"))?;
+    link(Path::new("python"), &bin.join(format!("python{}", spec.host.xy())))?;
+    link(Path::new("lib"), &into.join("lib64"))
+}
+
+fn link(target: &Path, at: &Path) -> Result<()> {
+    symlink(target, at).doing(|| format!("failed to link `{}` to `{}`", at.display(), target.display()))
+}
+
+/// Writes a file with the mode it should have.
+pub(super) fn write(path: &Path, bytes: &[u8], executable: bool) -> Result<()> {
+    fs::write(path, bytes).doing(|| format!("failed to write `{}`", path.display()))?;
+    if executable {
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(path, mode)
+            .doing(|| format!("failed to set the mode of `{}`", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The text of a link at `at` to `target`: relative when both are in the store.
+pub(super) fn link_text(store: Option<&Path>, at: &Path, target: &Path) -> PathBuf {
+    let inside = store.and_then(|s| Some((at.strip_prefix(s).ok()?, target.strip_prefix(s).ok()?)));
+    match inside {
+        None => target.to_owned(),
+        Some((at, target)) => {
+            let mut text = PathBuf::new();
+            for _ in at.components().skip(1) {
+                text.push("..");
+            }
+            text.join(target)
+        }
+    }
+}
+
+struct Writer<'a> {
+    spec: &'a Spec<'a>,
+    /// Files to copy or hard-link, done last and in parallel.
+    files: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Writer<'_> {
+    fn folder(&mut self, folder: &Folder, into: &Path, rel: &Path) -> Result<()> {
+        for (name, node) in folder {
+            let (path, rel) = (into.join(name), rel.join(name));
+            match node {
+                Node::Text { text, executable, .. } => write(&path, text.as_bytes(), *executable)?,
+                Node::Folder(inner) => {
+                    fs::create_dir_all(&path).doing(|| format!("failed to make `{}`", path.display()))?;
+                    self.folder(inner, &path, &rel)?;
+                }
+                Node::Of(source) if self.spec.style == Style::Frozen && !source.real => {
+                    let text = link_text(self.spec.store, &self.spec.at.join(&rel), &source.path);
+                    link(&text, &path)?;
+                }
+                Node::Of(source) if source.folder => {
+                    fs::create_dir_all(&path).doing(|| format!("failed to make `{}`", path.display()))?;
+                    self.folder(&open(source)?, &path, &rel)?;
+                }
+                Node::Of(source) => self.files.push((source.path.clone(), path)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A real file: a hard link where nobody edits it in place, else a copy.
+fn put(from: &Path, to: &Path, style: Style) -> Result<()> {
+    let doing = || format!("failed to put `{}` at `{}`", from.display(), to.display());
+    let meta = fs::symlink_metadata(from).doing(doing)?;
+    if meta.file_type().is_symlink() {
+        let target = fs::read_link(from).doing(doing)?;
+        return symlink(target, to).doing(doing);
+    }
+    let native = [".so", ".dylib", ".a"].iter().any(|e| from.to_string_lossy().ends_with(e));
+    let shared = style != Style::Working || native || meta.len() > LARGE;
+    if shared && fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    fs::copy(from, to).doing(doing)?;
+    let mode = if meta.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 };
+    fs::set_permissions(to, fs::Permissions::from_mode(mode)).doing(doing)
+}

@@ -1,0 +1,158 @@
+//! Package set to a total, pure, immutable DAG of steps with keys.
+//!
+//! Knows which input moves which key (the table below). Must never know the
+//! store, executors, time or threads.
+//!
+//! | input | source | build | finish | install | verify | imports, check |
+//! |---|---|---|---|---|---|---|
+//! | promised hash, patches, source phases | yes | by digest | | | | check: by digest |
+//! | subdirectory, build phases, config-settings, env, epoch, C-flag policy | | yes | | | | |
+//! | install phases | | of `other` | | yes | | |
+//! | installs of the build closure | | yes | | | | |
+//! | interpreter identity | | yes | | layout | markers | yes |
+//! | host identity | | if a compiler is declared | | | | the same |
+//! | level, version of the step kind | yes | yes | yes | yes | yes | yes |
+//! | relax, remove-tests, namespaces, expect | | | yes | | | |
+//! | name and version | in phases | yes | yes | in phases | | yes |
+//! | a table that is not supported yet | | yes | yes | | | |
+//! | run-time closure | | | | | names, versions | installs |
+//! | check fields, inputs, phases | | | | | | check |
+//!
+//! Never in a key: meta, optional-dependencies, comments, file locations,
+//! mirrors, job counts, timeouts, memory, absolute paths.
+//PLAN
+mod make;
+mod show;
+mod spec;
+#[cfg(test)]
+mod tests;
+mod why;
+//PLAN
+use std::collections::BTreeMap;
+//PLAN
+use recipes::diag::Finding;
+use recipes::set::{PackageSet, RecipeId};
+//PLAN
+use crate::event::StepKind;
+use crate::key::{ContentKey, Digest, KeyPart, KeyWriter, StepKey, TreeDigest};
+use crate::store::realisation::Level;
+//PLAN
+pub use show::text;
+pub use spec::declares_compiler;
+pub use why::{Difference, differences};
+//PLAN
+/// What of the world moves keys.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Interpreter identity.
+    pub interpreter: Digest,
+    /// `3.11`.
+    pub python: String,
+    /// Identity of the host's toolchain; used by steps that declare a compiler.
+    pub host: Digest,
+    /// The isolation asked for.
+    pub level: Level,
+    /// The C flags builds get, and the policy's version.
+    pub c_flags: String,
+}
+//PLAN
+/// What was read from disk for the recipes, by recipe number.
+#[derive(Clone, Debug, Default)]
+pub struct Local {
+    /// `path` sources, already in the store.
+    pub trees: BTreeMap<usize, TreeDigest>,
+    /// Patch files: (recipe, name) to digest of the text.
+    pub patches: BTreeMap<(usize, String), Digest>,
+}
+//PLAN
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub struct Goals {
+    /// The packages.
+    pub packages: Vec<RecipeId>,
+    /// Packages that are installed beside them: the closure of an environment.
+    pub beside: Vec<RecipeId>,
+    /// How far.
+    pub depth: Depth,
+    /// Run the goals' own tests.
+    pub tests: bool,
+    /// Run the tests of their dependencies, too.
+    pub tests_of_dependencies: bool,
+}
+//PLAN
+/// How far a goal is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// Finished wheels only.
+    Wheels,
+    /// Installs of the goals and of their run-time closures.
+    Installs,
+    /// Installs, verified and import-checked.
+    Checked,
+}
+//PLAN
+/// An input of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Index of the step that makes it; smaller than the step's own.
+    pub step: usize,
+    /// Its role: `source`, `wheel`, `build-system setuptools`, `dependency flask`.
+    pub role: String,
+}
+//PLAN
+/// One step.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What it does.
+    pub kind: StepKind,
+    /// The package it does it for.
+    pub recipe: RecipeId,
+    /// `flask 3.1.3`.
+    pub package: String,
+    /// Under which histories are kept: the name, with the version where the
+    /// set has several.
+    pub subject: String,
+    /// What it needs, in a fixed order.
+    pub inputs: Vec<Input>,
+    /// The key of intent.
+    pub key: StepKey,
+    /// Its parts, for `why`.
+    pub parts: Vec<KeyPart>,
+    spec: KeyWriter,
+}
+//PLAN
+impl Step {
+    /// A step of no recipe, for tests of what runs plans.
+    #[cfg(test)]
+    pub fn made_up(recipe: RecipeId, kind: StepKind, (spec, inputs): (KeyWriter, Vec<Input>)) -> Self {
+        let (key, parts) = (spec.step_key(), spec.parts());
+        Self { kind, recipe, package: "toy 1".into(), subject: "toy".into(), inputs, key, parts, spec }
+    }
+
+    /// The key of content: the own spec and the inputs' digests, in the order
+    /// of [`Step::inputs`].
+    pub fn content_key(&self, digests: &[String]) -> ContentKey {
+        let mut key = self.spec.clone();
+        for (input, digest) in self.inputs.iter().zip(digests) {
+            key.part(format!("input {}", input.role), digest.as_str());
+        }
+        key.content_key()
+    }
+}
+//PLAN
+/// The DAG. `steps[i].inputs` are all smaller than `i`; keys are unique.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The steps, inputs first.
+    pub steps: Vec<Step>,
+    /// Steps that were asked for, as against those they need.
+    pub goals: Vec<usize>,
+    /// Per package: its steps by kind.
+    pub of: BTreeMap<(RecipeId, StepKind), usize>,
+}
+//PLAN
+/// Makes the plan. All findings that stand against it come back at once;
+/// [`PackageSet::findings`] has usually shown them before.
+pub fn plan(set: &PackageSet, facts: &Facts, local: &Local, goals: &Goals) -> Result<Plan, Vec<Finding>> {
+    make::Maker::new(set, facts, local).make(goals)
+}

@@ -1,0 +1,23 @@
+//! A plan as text: for tests and bug reports.
+//!
+//! Knows steps. Must never know terminals.
+
+use std::fmt::Write as _;
+
+use super::Plan;
+
+/// The whole plan, a line a step: index, kind, package, inputs.
+pub fn text(plan: &Plan) -> String {
+    let mut out = String::new();
+    for (i, step) in plan.steps.iter().enumerate() {
+        let inputs: Vec<String> =
+            step.inputs.iter().map(|input| format!("{} [{}]", input.role, input.step)).collect();
+        let goal = if plan.goals.contains(&i) { " *" } else { "" };
+        let _ = write!(out, "{i:>2} {} {}{goal}", step.kind.word(), step.package);
+        if !inputs.is_empty() {
+            let _ = write!(out, " <- {}", inputs.join(", "));
+        }
+        out.push('\n');
+    }
+    out
+}

@@ -1,0 +1,271 @@
+//! The own part of each step's key: what of a recipe it depends on, field by
+//! field.
+//!
+//! Knows recipe fields. Must never know other steps.
+
+use recipes::recipe::{Expect, Format, GitRev, Origin, Patch, Phase, Promise, Recipe, Runner, Source};
+
+use super::{Facts, Local};
+use crate::event::StepKind;
+use crate::key::{Digest, KeyWriter};
+
+/// Raised when what our own code does in a step changes its output.
+const fn version(kind: StepKind) -> u32 {
+    match kind {
+        StepKind::Fetch
+        | StepKind::Source
+        | StepKind::Build
+        | StepKind::Finish
+        | StepKind::Install
+        | StepKind::Verify
+        | StepKind::Imports
+        | StepKind::Check
+        | StepKind::Env
+        | StepKind::App => 1,
+    }
+}
+
+fn start(kind: StepKind, facts: &Facts) -> KeyWriter {
+    let mut key = KeyWriter::new();
+    key.part("kind", kind.word());
+    key.part("step version", version(kind).to_string());
+    key.part("isolation", facts.level.word());
+    key
+}
+
+/// Length-prefixed, so that no two lists have one text.
+fn list_text(items: &[String]) -> String {
+    let text: Vec<String> = items.iter().map(|i| format!("{}:{i}", i.len())).collect();
+    text.join(",")
+}
+
+fn list(key: &mut KeyWriter, name: &str, items: &[String]) {
+    if !items.is_empty() {
+        key.part(name, list_text(items));
+    }
+}
+
+fn phases(key: &mut KeyWriter, recipe: &Recipe, wanted: &[Phase]) {
+    for (phase, name) in Phase::ALL {
+        if let (true, Some(text)) = (wanted.contains(&phase), recipe.phases.get(&phase)) {
+            key.part(format!("phase {name}"), text.as_str());
+        }
+    }
+}
+
+/// What cannot be done yet moves the keys of the steps that say so: a wheel
+/// that was made before the recipe asked for it is not what is asked for.
+fn unsupported(key: &mut KeyWriter, recipe: &Recipe) {
+    for (table, there) in [("cargo", recipe.cargo.is_some()), ("app", recipe.app.is_some())] {
+        if there {
+            key.part(table, "not supported yet");
+        }
+    }
+}
+
+/// Name and version: variables of every action.
+fn subject(key: &mut KeyWriter, recipe: &Recipe) {
+    key.part("variables", format!("{} {}", recipe.pname_text, recipe.version));
+}
+
+/// Phases that run on the source before it is a source.
+pub const SOURCE_PHASES: [Phase; 3] = [Phase::PostUnpack, Phase::PrePatch, Phase::PostPatch];
+/// Phases of the build.
+pub const BUILD_PHASES: [Phase; 3] = [Phase::PreBuild, Phase::Build, Phase::PostBuild];
+/// Phases of the install.
+pub const INSTALL_PHASES: [Phase; 3] = [Phase::PreInstall, Phase::Install, Phase::PostInstall];
+/// Phases of the check.
+pub const CHECK_PHASES: [Phase; 3] = [Phase::PreCheck, Phase::Check, Phase::PostCheck];
+
+/// Whether the recipe declares a compiler (PEP 725 `virtual:compiler/*`).
+pub fn declares_compiler(recipe: &Recipe) -> bool {
+    recipe.external.build_requires.iter().any(|(name, _)| name.starts_with("virtual:compiler/"))
+}
+
+/// `fetch`: what was promised, never where it comes from.
+pub fn fetch(recipe: &Recipe, source: &Source, facts: &Facts) -> KeyWriter {
+    let mut key = start(StepKind::Fetch, facts);
+    match source.promise {
+        Promise::Hash(hash) => key.part("hash", hash.sri()),
+        Promise::Ask | Promise::Local => key.part("hash", "none promised"),
+    };
+    key.part("name", recipe.pname.to_string());
+    key.part("version", recipe.version.to_string());
+    match &source.origin {
+        Origin::Git { rev, submodules, .. } => {
+            let rev = match rev {
+                GitRev::Rev(r) => format!("rev {r}"),
+                GitRev::Tag(t) => format!("tag {t}"),
+            };
+            key.part("git", rev);
+            key.part("submodules", submodules.to_string());
+        }
+        Origin::Url { unpack: true, .. } => {
+            key.part("unpack", "yes");
+        }
+        Origin::Pypi { .. } | Origin::Url { .. } | Origin::Path { .. } => {}
+    }
+    key
+}
+
+/// `source`: unpack, patch, phases.
+pub fn source(id: usize, recipe: &Recipe, source: &Source, facts: &Facts, local: &Local) -> KeyWriter {
+    let mut key = start(StepKind::Source, facts);
+    if let Some(tree) = local.trees.get(&id) {
+        key.part("path source", tree.hex());
+    }
+    for (i, patch) in source.patches.iter().enumerate() {
+        let digest = match patch {
+            Patch::File(name, _) => {
+                local.patches.get(&(id, name.clone())).map_or_else(|| "missing".to_owned(), Digest::hex)
+            }
+            Patch::Url { hash, .. } => hash.hex(),
+        };
+        key.part(format!("patch {i}"), digest);
+    }
+    phases(&mut key, recipe, &SOURCE_PHASES);
+    if recipe.phases.keys().any(|p| SOURCE_PHASES.contains(p)) {
+        subject(&mut key, recipe);
+    }
+    if let Some(epoch) = source.epoch {
+        key.part("epoch", epoch.to_string());
+    }
+    key
+}
+
+/// `build`: the raw wheel, or for `format = "other"` the installed tree.
+pub fn build(recipe: &Recipe, source: &Source, facts: &Facts) -> KeyWriter {
+    let mut key = start(StepKind::Build, facts);
+    key.part("interpreter", facts.interpreter.hex());
+    if declares_compiler(recipe) {
+        key.part("host", facts.host.hex());
+        key.part("C flags", facts.c_flags.as_str());
+    }
+    key.part("format", format!("{:?}", recipe.format).to_lowercase());
+    if !source.subdirectory.is_empty() {
+        key.part("subdirectory", source.subdirectory.as_str());
+    }
+    for (name, values) in &recipe.build.config_settings {
+        // An empty list is told to the backend, too.
+        key.part(format!("config-settings {name}"), list_text(values));
+    }
+    for (name, value) in &recipe.build.env {
+        key.part(format!("env {name}"), value.as_str());
+    }
+    if let Some(backend) = &recipe.build.backend {
+        key.part("backend", backend.as_str());
+    }
+    if let Some(path) = &recipe.build.backend_path {
+        key.part("backend-path", list_text(path));
+    }
+    phases(&mut key, recipe, &BUILD_PHASES);
+    if recipe.format == Format::Other {
+        phases(&mut key, recipe, &INSTALL_PHASES);
+    }
+    subject(&mut key, recipe);
+    if matches!(source.origin, Origin::Git { .. } | Origin::Path { .. }) {
+        key.part("pretend version", recipe.version.to_string());
+    }
+    unsupported(&mut key, recipe);
+    key
+}
+
+/// `finish`: relax, remove-tests, namespaces, normalise, lint.
+pub fn finish(recipe: &Recipe, facts: &Facts) -> KeyWriter {
+    let mut key = start(StepKind::Finish, facts);
+    key.part("name", recipe.pname.to_string());
+    key.part("version", recipe.version.to_string());
+    key.part("relax all", recipe.relax.all.to_string());
+    let lists = [
+        ("drop", &recipe.relax.dependencies),
+        ("upper", &recipe.relax.upper),
+        ("remove", &recipe.relax.remove),
+    ];
+    for (word, names) in lists {
+        let mut names: Vec<String> = names.iter().map(|(n, _)| n.to_string()).collect();
+        names.sort();
+        list(&mut key, &format!("relax {word}"), &names);
+    }
+    list(&mut key, "namespaces", &recipe.namespaces);
+    key.part("remove-tests", recipe.remove_tests.to_string());
+    match recipe.build.expect {
+        Some(Expect::Pure) => key.part("expect", "pure"),
+        Some(Expect::Native) => key.part("expect", "native"),
+        None => &mut key,
+    };
+    unsupported(&mut key, recipe);
+    key
+}
+
+/// `install`: the wheel laid out for one Python version.
+pub fn install(recipe: &Recipe, facts: &Facts) -> KeyWriter {
+    let mut key = start(StepKind::Install, facts);
+    key.part("layout", facts.python.as_str());
+    key.part("interpreter", facts.interpreter.hex());
+    phases(&mut key, recipe, &INSTALL_PHASES);
+    // What phases leave is described by the recipe's name and version.
+    if recipe.format == Format::Other || recipe.phases.keys().any(|p| INSTALL_PHASES.contains(p)) {
+        subject(&mut key, recipe);
+    }
+    key
+}
+
+/// `verify`: Requires-Dist against the closure's names and versions.
+pub fn verify(closure: &[(String, String)], facts: &Facts) -> KeyWriter {
+    let mut key = start(StepKind::Verify, facts);
+    // Markers of Requires-Dist see more of it than `3.11`.
+    key.part("interpreter", facts.interpreter.hex());
+    for (name, version) in closure {
+        key.part(format!("closure {name}"), version.as_str());
+    }
+    key
+}
+
+/// `imports`: the import check.
+pub fn imports(recipe: &Recipe, facts: &Facts) -> KeyWriter {
+    let mut key = start(StepKind::Imports, facts);
+    key.part("interpreter", facts.interpreter.hex());
+    if declares_compiler(recipe) {
+        key.part("host", facts.host.hex());
+    }
+    subject(&mut key, recipe);
+    match &recipe.check.imports {
+        Some(names) => list(&mut key, "imports", names),
+        None => {
+            key.part("imports", "top-level modules of the wheel");
+        }
+    }
+    key
+}
+
+/// `check`: the tests.
+pub fn check(recipe: &Recipe, source: &Source, facts: &Facts) -> KeyWriter {
+    let mut key = start(StepKind::Check, facts);
+    key.part("interpreter", facts.interpreter.hex());
+    if declares_compiler(recipe) {
+        key.part("host", facts.host.hex());
+    }
+    let check = &recipe.check;
+    let runner = match check.runner {
+        Runner::None => "none",
+        Runner::Pytest => "pytest",
+        Runner::Unittest => "unittest",
+        Runner::Command => "command",
+    };
+    key.part("runner", runner);
+    if !source.subdirectory.is_empty() {
+        key.part("subdirectory", source.subdirectory.as_str());
+    }
+    list(&mut key, "flags", &check.flags);
+    list(&mut key, "enabled-tests", &check.enabled_tests);
+    list(&mut key, "disabled-tests", &check.disabled_tests);
+    list(&mut key, "marks", &check.marks);
+    for (word, paths) in [("enabled-paths", &check.enabled_paths), ("disabled-paths", &check.disabled_paths)]
+    {
+        let paths: Vec<String> = paths.iter().map(|(p, _)| p.clone()).collect();
+        list(&mut key, word, &paths);
+    }
+    phases(&mut key, recipe, &CHECK_PHASES);
+    subject(&mut key, recipe);
+    key
+}
