@@ -1,0 +1,256 @@
+//! What a build leaves, and what is built again after which change.
+
+use std::process::Command;
+
+use expect_test::expect;
+
+use crate::project::Project;
+use crate::world::World;
+
+/// hub <- spoke <- rim (run time).
+fn wheel_parts() -> [Project; 3] {
+    [
+        Project::new("hub", "1.0"),
+        Project::new("spoke", "1.0").needs("hub>=1").code("import hub\n"),
+        Project::new("rim", "1.0").needs("spoke").code("import spoke\n"),
+    ]
+}
+
+#[test]
+fn a_library_is_built_and_importable_from_its_result() {
+    let world = World::new(&[Project::new("hub", "1.0").console("hub", "hub:main")]);
+    let output = world.ok(&["build", "hub"]);
+    assert_eq!(output.stdout, "result\n");
+    assert_eq!(world.python("import hub; print(hub.VERSION)"), "1.0");
+    assert_eq!(world.wheels("result").keys().collect::<Vec<_>>(), ["hub-1.0-py3-none-any.whl"]);
+    let facts: serde_json::Value =
+        serde_json::from_str(&world.read("result/share/wheelwright/package.json")).unwrap();
+    assert_eq!((facts["name"].as_str(), facts["version"].as_str()), (Some("hub"), Some("1.0")), "{facts}");
+    assert!(world.work("result/bin/hub").exists());
+    assert!(world.work("result").is_symlink());
+}
+
+#[test]
+fn a_second_run_does_nothing_and_asks_nobody() {
+    let world = World::new(&wheel_parts());
+    assert!(!world.build(&["rim"]).ran().is_empty());
+    let requests = world.index.requests();
+    assert_eq!(world.build(&["rim"]).ran(), Vec::<String>::new());
+    assert_eq!(world.index.requests(), requests);
+}
+
+#[test]
+fn the_older_kind_of_index_serves_as_well() {
+    let world = World::new(&[Project::new("Hub.Cap", "1.0")]);
+    world.index.only_html();
+    world.build(&["hub-cap"]);
+    assert_eq!(world.python("import hub_cap; print(hub_cap.VERSION)"), "1.0");
+}
+
+#[test]
+fn a_run_time_dependency_rebuilds_no_wheel_but_its_own() {
+    let world = World::new(&wheel_parts());
+    world.build(&["rim"]);
+    std::fs::remove_file(world.work("recipes/hub-1.0.toml")).unwrap();
+    world.add(&Project::new("hub", "1.1"));
+    let why = world.ok(&["why", "rim"]);
+    let output = world.build(&["rim"]);
+    let built: Vec<String> = output.ran().into_iter().filter(|s| s.ends_with(" build")).collect();
+    assert_eq!(built, ["hub 1.1 build"], "{output}");
+    let checked: Vec<String> = output.ran().into_iter().filter(|s| s.ends_with(" imports")).collect();
+    assert_eq!(checked, ["hub 1.1 imports", "rim 1.0 imports", "spoke 1.0 imports"], "{output}");
+    assert!(why.stdout.contains("hub"), "{why}");
+    assert_eq!(world.python("import sys; print(1)"), "1");
+}
+
+#[test]
+fn a_changed_backend_rebuilds_and_an_identical_outcome_stops_there() {
+    let world = World::new(&[Project::new("hub", "1.0")]);
+    world.build(&["hub"]);
+    // Only the sdist changes; the backend's wheel comes out the same.
+    world.add(&Project::backend("1.0").file("NEWS", "nothing new\n"));
+    let output = world.build(&["hub"]);
+    let again: Vec<String> = output.ran().into_iter().filter(|s| s.starts_with("hub")).collect();
+    assert_eq!(again, Vec::<String>::new(), "{output}");
+    assert!(output.steps().iter().any(|(step, o)| step == "toy 1.0 build" && o != "reused"), "{output}");
+    // Now its wheel changes as well.
+    world.add(&Project::backend("1.0").file("src/toy_news.py", "NEWS = 1\n"));
+    let why = world.ok(&["why", "hub"]);
+    assert!(why.stdout.contains("toy"), "{why}");
+    let output = world.build(&["hub"]);
+    assert!(output.ran().contains(&"hub 1.0 build".to_owned()), "{output}");
+}
+
+#[test]
+fn a_folder_is_rebuilt_when_its_files_change_and_not_when_its_recipe_s_comments_do() {
+    let world = World::empty();
+    let (toy, hub) = (Project::backend("1.0"), Project::new("hub", "1.0"));
+    world.add(&toy);
+    world.unpack("hub", &hub);
+    world.write("wheelwright.toml", "[set]\nrecipes = [\"recipes\", \"hub\"]\n");
+    world.write("hub/hub.toml", hub.path_recipe("."));
+    assert!(world.build(&["hub"]).ran().contains(&"hub 1.0 build".to_owned()));
+    world.write("hub/hub.toml", format!("# a remark\n{}", hub.path_recipe(".")));
+    assert_eq!(world.build(&["hub"]).ran(), Vec::<String>::new());
+    world.write("hub/src/hub/__init__.py", "VERSION = 'changed'\n");
+    assert!(world.build(&["hub"]).ran().contains(&"hub 1.0 build".to_owned()));
+    assert_eq!(world.python("import hub; print(hub.VERSION)"), "changed");
+}
+
+#[test]
+fn one_run_reports_every_failure_and_builds_what_it_can() {
+    let world = World::new(&[
+        Project::new("bad-a", "1.0").hook("raise SystemExit('a is broken')\n"),
+        Project::new("bad-b", "1.0").hook("raise ValueError('b is broken')\n"),
+        Project::new("good", "1.0"),
+        Project::new("after", "1.0").builds_with("bad-a"),
+    ]);
+    let output = world.fails(1, &["build", "--json", "bad-a", "bad-b", "good", "after"]);
+    let mut failed = output.with_outcome("failed");
+    failed.retain(|s| s.ends_with("build"));
+    assert_eq!(failed, ["bad-a 1.0 build", "bad-b 1.0 build"], "{output}");
+    assert!(output.ran().contains(&"good 1.0 build".to_owned()), "{output}");
+    assert!(output.with_outcome("skipped").contains(&"after 1.0 build".to_owned()), "{output}");
+    output.says(&["a is broken"]).says(&["b is broken"]).says(&["after 1.0"]);
+    assert!(!world.work("result").exists());
+    // Only what failed is tried again.
+    let again = world.fails(1, &["build", "--json", "bad-a", "bad-b", "good", "after"]);
+    assert_eq!(again.ran(), Vec::<String>::new(), "{again}");
+}
+
+#[test]
+fn a_failing_test_makes_no_new_result_and_blocks_no_dependent() {
+    let failing = "[check]\nrunner = \"command\"\n[phases]\ncheck = \"echo the spokes are loose; exit 1\"\n";
+    let world = World::new(&[
+        Project::new("hub", "1.0").recipe_says(failing),
+        Project::new("rim", "1.0").needs("hub"),
+    ]);
+    let output = world.fails(1, &["build", "hub"]);
+    output.says(&["the spokes are loose"]);
+    assert!(!world.work("result").exists());
+    world.ok(&["build", "rim"]);
+    world.ok(&["build", "hub", "--no-check", "-o", "unchecked"]);
+    assert!(world.work("unchecked/dist").is_dir());
+    world.fails(1, &["check", "rim", "--deps"]);
+}
+
+#[test]
+fn an_application_exposes_its_own_executables_with_its_own_closure() {
+    let app = Project::new("bike", "1.0")
+        .application()
+        .needs("hub")
+        .code("import os\ndef main():\n    import hub\n    print(hub.VERSION, os.environ['GEARS'])\n")
+        .console("bike", "bike:main")
+        .script("bell.py", "#!python\nimport subprocess, sys\nsubprocess.check_call([sys.executable, '-c', 'import hub; print(hub.VERSION)'])\n")
+        .recipe_says("[wrap]\nset = { GEARS = \"21\" }\n");
+    let world = World::new(&[Project::new("hub", "1.0").console("hub", "hub:main"), app]);
+    world.ok(&["build", "bike"]);
+    let mut names: Vec<String> = std::fs::read_dir(world.work("result/bin"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|n| !n.starts_with('.'))
+        .collect();
+    names.sort();
+    assert_eq!(names, ["bell.py", "bike"]);
+    let say = |name: &str| {
+        let output = Command::new(world.work("result/bin").join(name)).env_clear().output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert_eq!(say("bike"), "1.0 21\n");
+    assert_eq!(say("bell.py"), "1.0\n");
+}
+
+#[test]
+fn environments_hold_packages_side_by_side() {
+    let world = World::new(&[
+        Project::new("hub", "1.0"),
+        Project::new("saddle", "2.0").console("saddle", "saddle:main"),
+    ]);
+    world.ok(&["env", "hub", "saddle", "--out", "venv"]);
+    let output = Command::new(world.work("venv/bin/python"))
+        .args(["-I", "-c", "import hub, saddle; print(hub.VERSION, saddle.VERSION)"])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1.0 2.0\n", "{output:?}");
+    assert!(world.work("venv/bin/saddle").exists());
+    let config = world.read("venv/pyvenv.cfg");
+    assert!(config.contains("include-system-site-packages = false"), "{config}");
+    let ran = world.ok(&[
+        "run",
+        "hub",
+        "saddle",
+        "--",
+        "python",
+        "-c",
+        "import hub, saddle; print(saddle.VERSION)",
+    ]);
+    assert_eq!(ran.stdout, "2.0\n");
+    let code = world.run(&["run", "hub", "--", "python", "-c", "raise SystemExit(7)"]);
+    assert_eq!(code.code, Some(7), "{code}");
+}
+
+#[test]
+fn versions_are_chosen_per_closure() {
+    let world = World::new(&[
+        Project::new("hub", "1.0"),
+        Project::new("hub", "2.0"),
+        Project::new("old", "1.0").needs("hub<2").code("import hub\nassert hub.VERSION == '1.0'\n"),
+        Project::new("new", "1.0").needs("hub").code("import hub\nassert hub.VERSION == '2.0'\n"),
+    ]);
+    world.build(&["old", "new"]);
+    let output = world.ok(&["show", "--closure", "old"]);
+    assert!(output.stdout.contains("hub") && output.stdout.contains("hub<2"), "{output}");
+    let plan = world.ok(&["plan", "old", "new"]);
+    assert!(!plan.stdout.is_empty() && plan.stderr.is_empty(), "{plan}");
+}
+
+#[test]
+fn the_plan_runs_nothing() {
+    let world = World::new(&wheel_parts());
+    let plan = world.ok(&["build", "--dry-run", "rim"]);
+    for name in ["toy 1.0", "hub 1.0", "spoke 1.0", "rim 1.0"] {
+        assert!(plan.stdout.contains(name), "{plan}");
+    }
+    assert_eq!(world.index.downloads(), 0);
+    assert!(!world.work("result").exists());
+}
+
+#[test]
+fn extras_and_a_base_package_work_together() {
+    let world = World::new(&[
+        Project::new("hub", "1.0").recipe_says("[optional-dependencies]\nlight = [\"dynamo\"]\n"),
+        Project::new("dynamo", "1.0"),
+        Project::new("bike", "1.0").needs("hub[light]").code("import dynamo\n"),
+    ]);
+    let output = world.build(&["bike"]);
+    assert!(output.ran().contains(&"dynamo 1.0 build".to_owned()), "{output}");
+    let tree = world.ok(&["tree", "bike"]);
+    expect![[r#"
+        bike 1.0
+        └── hub 1.0 (hub[light])
+            └── dynamo 1.0 (dynamo)
+    "#]]
+    .assert_eq(&tree.stdout);
+    let code = "import hub, dynamo; print(dynamo.VERSION)";
+    assert_eq!(world.ok(&["run", "hub[light]", "--", "python", "-c", code]).stdout, "1.0\n");
+    world.ok(&["env", "hub[light]", "--out", "venv"]);
+    let output = Command::new(world.work("venv/bin/python")).args(["-I", "-c", code]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1.0\n", "{output:?}");
+}
+
+#[test]
+fn the_wheels_of_the_closure_are_given_out_also_when_nothing_is_built() {
+    let world = World::new(&[Project::new("hub", "1.0"), Project::new("rim", "1.0").needs("hub")]);
+    let names = |folder: &str| {
+        let folder = world.path(folder);
+        world.ok(&["build", "rim", "--no-link", "--wheel-dir", folder.to_str().unwrap()]);
+        let entries = std::fs::read_dir(&folder).unwrap();
+        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let first = names("first");
+    assert_eq!(first, ["hub-1.0-py3-none-any.whl", "rim-1.0-py3-none-any.whl"]);
+    assert_eq!(names("second"), first);
+}

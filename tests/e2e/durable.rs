@@ -1,0 +1,217 @@
+//! Kills, full disks, two runs at once, copies and repairs of the store.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::project::Project;
+use crate::world::World;
+
+/// hub <- spoke-0..4 <- rim, enough to be killed in many places.
+fn projects() -> Vec<Project> {
+    let mut all = vec![Project::new("hub", "1.0")];
+    let mut rim = Project::new("rim", "1.0").builds_with("hub");
+    for n in 0..5 {
+        let name = format!("spoke-{n}");
+        let work =
+            format!("for n in range(200): open('src/spoke_{n}/data-%d.txt' % n, 'w').write('x' * n)\n");
+        all.push(Project::new(&name, "1.0").needs("hub").hook(&work));
+        rim = rim.needs(&name);
+    }
+    all.push(rim);
+    all
+}
+
+/// What two stores of the same work have alike: the names of their trees and
+/// blobs, which are digests.
+fn contents(store: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for kind in ["blobs", "trees"] {
+        for shelf in std::fs::read_dir(store.join(kind)).unwrap() {
+            let shelf = shelf.unwrap().path();
+            for entry in std::fs::read_dir(&shelf).unwrap() {
+                let path = entry.unwrap().path();
+                found.insert(path.strip_prefix(store).unwrap().display().to_string());
+            }
+        }
+    }
+    found
+}
+
+/// Kills the process when the time is up; whether it was still there.
+fn kill_after(child: &mut Child, after: Duration) -> bool {
+    let pid = rustix::process::Pid::from_child(child);
+    let (ended, wait) = mpsc::channel::<()>();
+    let killer = std::thread::spawn(move || {
+        let late = wait.recv_timeout(after).is_err();
+        if late {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+        late
+    });
+    let status = child.wait().expect("it was started");
+    // Gone before its time, or just killed: either way the wait is over.
+    let _ = ended.send(());
+    killer.join().expect("it does not panic") && status.code().is_none()
+}
+
+/// No process has its working folder, root or program below this path.
+fn nobody_is_left_in(folder: &Path) {
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|e| {
+        let path = e.ok()?.path();
+        path.file_name()?.to_str()?.parse::<u32>().ok().map(|_| path)
+    });
+    for process in processes {
+        for link in ["cwd", "root", "exe"] {
+            let Ok(target) = std::fs::read_link(process.join(link)) else { continue };
+            assert!(!target.starts_with(folder), "{} {link} -> {}", process.display(), target.display());
+        }
+    }
+}
+
+#[test]
+fn killed_at_any_moment_the_next_run_completes_as_if_nothing_had_been() {
+    let undisturbed = World::new(&projects());
+    let started = Instant::now();
+    undisturbed.ok(&["build", "rim"]);
+    let length = started.elapsed();
+    let (expected, wheel) = (contents(&undisturbed.path("store")), undisturbed.wheels("result"));
+    let world = World::new(&projects());
+    let mut killed = 0;
+    for moment in 0..15 {
+        let mut child = world.command(&["build", "rim"]).spawn().unwrap();
+        killed += usize::from(kill_after(&mut child, length * moment / 15));
+        if moment % 5 == 4 {
+            finish(&world, &expected, &wheel);
+        }
+    }
+    assert!(killed >= 5, "only {killed} runs were still going on when they were to be killed");
+}
+
+#[test]
+fn killed_inside_a_commit_the_next_run_completes_as_if_nothing_had_been() {
+    let undisturbed = World::new(&projects());
+    undisturbed.ok(&["build", "rim"]);
+    let (expected, wheel) = (contents(&undisturbed.path("store")), undisturbed.wheels("result"));
+    for count in [1, 2, 7, 20, 41] {
+        let mut world = World::new(&projects());
+        world.set("WHEELWRIGHT_FAULT", format!("commit:{count}"));
+        let output = world.run(&["build", "rim"]);
+        assert_eq!(output.code, None, "the fault plan did not fire: {output}");
+        world.unset("WHEELWRIGHT_FAULT");
+        finish(&world, &expected, &wheel);
+    }
+}
+
+/// The run after a kill: it completes, the store is clean and like another.
+#[track_caller]
+fn finish(world: &World, expected: &BTreeSet<String>, wheel: &std::collections::BTreeMap<String, Vec<u8>>) {
+    world.ok(&["build", "rim"]);
+    world.ok(&["store", "verify"]);
+    assert_eq!(world.wheels("result"), *wheel);
+    nobody_is_left_in(&world.path(""));
+    world.ok(&["gc"]);
+    let kept = contents(&world.path("store"));
+    let new: Vec<String> = kept
+        .difference(expected)
+        .map(|path| match std::fs::read(world.path("store").join(path)) {
+            Ok(bytes) => format!("{path}: {}", String::from_utf8_lossy(&bytes)),
+            Err(_) => path.clone(),
+        })
+        .collect();
+    assert!(new.is_empty(), "not in the undisturbed store: {new:#?}");
+    // Nothing that the last run needs went, so nothing is built again.
+    assert_eq!(world.build(&["rim"]).ran(), Vec::<String>::new());
+    // From the beginning again, for the next kill.
+    let _ = Command::new("chmod").args(["-R", "u+w"]).arg(world.path("store")).status();
+    std::fs::remove_dir_all(world.path("store")).unwrap();
+}
+
+#[test]
+fn two_runs_at_once_share_the_work() {
+    let world = World::new(&projects());
+    let runs: Vec<Child> = (0..2)
+        .map(|n| world.command(&["build", "rim", "--json", "-o", &format!("r{n}")]).spawn().unwrap())
+        .collect();
+    let outputs = runs.into_iter().map(|run| {
+        let done = run.wait_with_output().unwrap();
+        crate::output::Output::new(&["build", "rim"], &done, &world.redactions())
+    });
+    let mut built = Vec::new();
+    for output in outputs {
+        assert_eq!(output.code, Some(0), "{output}");
+        built.extend(output.ran().into_iter().filter(|s| s.ends_with(" build")));
+    }
+    built.sort();
+    let each = BTreeSet::from_iter(&built);
+    assert_eq!((built.len(), each.len()), (8, 8), "{built:?}");
+    world.ok(&["store", "verify"]);
+}
+
+#[test]
+fn gc_keeps_results_and_removes_the_rest() {
+    let world = World::new(&[Project::new("hub", "1.0"), Project::new("rim", "1.0")]);
+    world.ok(&["build", "hub"]);
+    world.ok(&["build", "rim", "--no-link"]);
+    let before = contents(&world.path("store")).len();
+    world.ok(&["gc", "--dry-run"]);
+    assert_eq!(contents(&world.path("store")).len(), before);
+    world.ok(&["gc"]);
+    assert!(contents(&world.path("store")).len() < before);
+    assert_eq!(world.python("import hub; print(hub.VERSION)"), "1.0");
+    assert_eq!(world.build(&["hub"]).ran(), Vec::<String>::new());
+    std::fs::remove_file(world.work("result")).unwrap();
+    world.ok(&["gc"]);
+    assert!(world.build(&["hub"]).ran().contains(&"hub 1.0 build".to_owned()));
+}
+
+#[test]
+fn damage_is_found_and_repaired() {
+    let world = World::new(&[Project::new("hub", "1.0")]);
+    world.ok(&["build", "hub"]);
+    let damaged = contents(&world.path("store")).into_iter().find(|p| p.starts_with("blobs/")).unwrap();
+    let path = world.path("store").join(&damaged);
+    let mode = |m| std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(m)).unwrap();
+    mode(0o644);
+    std::fs::write(&path, "damage").unwrap();
+    mode(0o444);
+    let output = world.fails(3, &["store", "verify"]);
+    assert!(output.stdout.contains("blobs"), "{output}");
+    world.ok(&["store", "verify", "--repair"]);
+    world.ok(&["store", "verify"]);
+    world.ok(&["build", "hub"]);
+    world.ok(&["store", "verify"]);
+}
+
+/// A file system of its own for the store, in a mount namespace that ends
+/// with the command.
+#[test]
+fn a_full_disk_is_the_machine_s_fault_and_leaves_a_clean_store() {
+    let big = "open('src/hub/big.bin', 'wb').write(__import__('os').urandom(24 << 20))\n";
+    let world = World::new(&[Project::new("hub", "1.0").hook(big)]);
+    std::fs::create_dir(world.path("store")).unwrap();
+    // What was said is kept: the store itself is gone with the namespace.
+    let script = "mount -t tmpfs -o size=8m tmpfs \"$0\" || exit 99\n\
+        \"$@\"; first=$?\n\
+        mount -o remount,size=200m \"$0\" || exit 99\n\
+        \"$1\" store verify >&2 || exit 98\n\
+        \"$@\" || exit 97\n\
+        \"$1\" store verify >&2 || exit 96\n\
+        exit $first";
+    let plain = world.command(&["build", "hub"]);
+    let mut command = Command::new("unshare");
+    if rustix::process::geteuid().is_root() {
+        command.arg("--mount");
+    } else {
+        command.args(["--user", "--map-root-user", "--mount"]);
+    }
+    command.args(["/bin/sh", "-c", script]).arg(world.path("store")).arg(plain.get_program());
+    command.args(plain.get_args()).current_dir(world.work("")).env_clear();
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let done = command.output().unwrap();
+    let output = crate::output::Output::new(&["build", "hub"], &done, &world.redactions());
+    assert_eq!(output.code, Some(3), "{output}");
+    output.says(&["hub 1.0", "No space left on device"]);
+}

@@ -1,0 +1,21 @@
+//! End to end: the real binary against a fake index and toy backends.
+//!
+//! `world` is the machine a test runs on, `project` what it builds, `index`
+//! where that comes from; every other module is a theme.
+
+mod building;
+mod determinism;
+mod durable;
+mod examples;
+mod harness;
+mod index;
+mod messages;
+mod moving;
+mod output;
+mod policy;
+mod project;
+mod real;
+#[path = "../support/server.rs"]
+mod server;
+mod stopping;
+mod world;

@@ -1,0 +1,70 @@
+//! Ctrl-C and kill -9: no process and nothing half-made is left.
+
+use std::io::Read as _;
+use std::process::Child;
+
+use rustix::fs::{CWD, FileType, Mode};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::project::Project;
+use crate::world::World;
+
+/// A world in which the build of `hang` says its process id through a fifo
+/// and then never ends, and that build, begun. Nothing but the environment is
+/// kept from it, so that it can say so.
+fn hanging(args: &[&str]) -> (World, Child, i32) {
+    let world = World::empty();
+    let fifo = world.path("fifo");
+    rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o666), 0).unwrap();
+    let hook = format!(
+        "import os, signal\nopen({:?}, 'w').write(str(os.getpid()))\nwhile True: signal.pause()\n",
+        fifo.display().to_string()
+    );
+    world.add(&Project::backend("1.0"));
+    world.add(&Project::new("hang", "1.0").hook(&hook));
+    let child = world.command(&[args, &["build", "hang", "--isolation", "env"]].concat()).spawn().unwrap();
+    let mut said = String::new();
+    std::fs::File::open(&fifo).unwrap().read_to_string(&mut said).unwrap();
+    (world, child, said.parse().unwrap())
+}
+
+fn is_gone(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    // Ended, if perhaps nobody has asked for its status yet.
+    stat.map_or(true, |s| s.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X'])))
+}
+
+fn names(world: &World, folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(world.path(folder)).unwrap();
+    entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn ctrl_c_leaves_no_process_and_nothing_half_made() {
+    let (world, child, build) = hanging(&[]);
+    kill_process(Pid::from_raw(child.id().cast_signed()).unwrap(), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("stopped: what had been finished is kept"), "{said}");
+    assert!(is_gone(build));
+    assert_eq!(names(&world, "store/tmp"), Vec::<String>::new());
+    assert!(!world.work("result").is_symlink());
+    // What was finished is kept: the backend is not built again.
+    let plan = world.ok(&["plan", "hang", "--isolation", "env"]);
+    assert!(!plan.to_string().contains("build toy"), "{plan}");
+    world.ok(&["store", "verify"]);
+}
+
+#[test]
+fn the_next_run_sweeps_what_a_kill_left() {
+    let (world, mut child, build) = hanging(&[]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(names(&world, "store/tmp").len(), 1, "its work folder is in its temporary one");
+    world.ok(&["build", "toy", "--isolation", "env"]);
+    assert_eq!(names(&world, "store/tmp"), Vec::<String>::new());
+    assert!(names(&world, "store").iter().all(|n| n != "work"));
+    assert!(is_gone(build));
+    world.ok(&["store", "verify"]);
+}
