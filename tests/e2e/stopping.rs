@@ -1,7 +1,7 @@
 //! Ctrl-C and kill -9: no process and nothing half-made is left.
 
 use std::io::Read as _;
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 
 use rustix::fs::{CWD, FileType, Mode};
 use rustix::process::{Pid, Signal, kill_process};
@@ -22,10 +22,23 @@ fn hanging(args: &[&str]) -> (World, Child, i32) {
     );
     world.add(&Project::backend("1.0"));
     world.add(&Project::new("hang", "1.0").hook(&hook));
-    let child = world.command(&[args, &["build", "hang", "--isolation", "env"]].concat()).spawn().unwrap();
+    let plain = world.command(&[args, &["build", "hang", "--isolation", "env"]].concat());
+    let child = heeding_ctrl_c(&plain).spawn().unwrap();
     let mut said = String::new();
     std::fs::File::open(&fifo).unwrap().read_to_string(&mut said).unwrap();
     (world, child, said.parse().unwrap())
+}
+
+/// The same command with SIGINT as a terminal's programs have it: a shell
+/// starts what runs in the background, perhaps this test, with SIGINT
+/// ignored, which the program honours.
+fn heeding_ctrl_c(plain: &Command) -> Command {
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT").arg(plain.get_program()).args(plain.get_args());
+    command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(plain.get_current_dir().unwrap());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
 fn is_gone(pid: i32) -> bool {
