@@ -169,13 +169,15 @@ impl PackageSet {
         format!("{} {}", recipe.pname, recipe.version)
     }
 
-    /// The source of a recipe on this target: the one whose `when` holds. The
-    /// error says why there is none; such a recipe is disabled.
+    /// The source of a recipe on this target: the one whose `when` holds, else
+    /// the one without. The error says why there is none; such a recipe is
+    /// disabled.
     pub fn source_for(&self, id: RecipeId) -> Result<&Source, String> {
         let sources = &self.get(id).sources;
-        let applies = |s: &&Source| s.when.as_ref().is_none_or(|m| m.evaluate(&self.target.markers, &[]));
-        let mut fitting = sources.iter().filter(applies);
-        match (fitting.next(), fitting.next()) {
+        let holds = |s: &&Source| s.when.as_ref().is_some_and(|m| m.evaluate(&self.target.markers, &[]));
+        let mut fitting = sources.iter().filter(holds);
+        let mut others = sources.iter().filter(|s| s.when.is_none());
+        match (fitting.next().or_else(|| others.next()), fitting.next()) {
             (Some(source), None) => Ok(source),
             (None, _) if sources.len() == 1 => {
                 Err(format!("its source is not for {}", self.target.describe()))

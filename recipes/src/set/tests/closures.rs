@@ -281,6 +281,27 @@ when = \"sys_platform == 'linux'\"
 [[source]]
 url = 'https://example.invalid/b.tar.gz'
 hash = 'sha256-CP3V73yWSArRHBLUct4hrNMjWZlvaaUlkpm1QP66RWA='
+when = \"os_name == 'posix'\"
+//- else.toml
+pname = 'else'
+version = '1'
+[[source]]
+url = 'https://example.invalid/a.tar.gz'
+hash = 'sha256-CP3V73yWSArRHBLUct4hrNMjWZlvaaUlkpm1QP66RWA='
+when = \"sys_platform == 'linux'\"
+[[source]]
+url = 'https://example.invalid/b.tar.gz'
+hash = 'sha256-CP3V73yWSArRHBLUct4hrNMjWZlvaaUlkpm1QP66RWA='
+//- other.toml
+pname = 'other'
+version = '1'
+[[source]]
+url = 'https://example.invalid/a.tar.gz'
+hash = 'sha256-CP3V73yWSArRHBLUct4hrNMjWZlvaaUlkpm1QP66RWA='
+when = \"sys_platform == 'darwin'\"
+[[source]]
+url = 'https://example.invalid/b.tar.gz'
+hash = 'sha256-CP3V73yWSArRHBLUct4hrNMjWZlvaaUlkpm1QP66RWA='
 //- wrong.toml
 pname = 'wrong'
 version = '1'
@@ -291,8 +312,13 @@ hash = 'sha256-CP3V73yWSArRHBLUct4hrNMjWZlvaaUlkpm1QP66RWA='
 ";
     let set = PackageSet::new(recipes(text), linux(12));
     let ids: Vec<_> = set.ids().collect();
-    let Origin::Url { urls, .. } = &set.source_for(ids[0]).unwrap().origin else { panic!() };
-    assert!(urls[0].contains("manylinux"));
+    let address = |id: RecipeId| {
+        let Origin::Url { urls, .. } = &set.source_for(id).unwrap().origin else { panic!() };
+        urls[0].rsplit('/').next().unwrap().to_owned()
+    };
+    assert!(address(ids[0]).contains("manylinux"));
+    // A source without `when` is for where no other is.
+    assert_eq!([address(ids[3]), address(ids[4])], ["a.tar.gz", "b.tar.gz"]);
     assert_eq!(line(&set, set.build_closure(ids[0])), "", "a prebuilt wheel is not built");
     let reasons: Vec<String> =
         ids.iter().map(|id| set.disabled(*id).unwrap_or("enabled".to_owned())).collect();
@@ -300,6 +326,8 @@ hash = 'sha256-CP3V73yWSArRHBLUct4hrNMjWZlvaaUlkpm1QP66RWA='
         enabled
         its source is not for CPython 3.12.4 on linux x86_64
         both its sources at both.toml:3 and both.toml:7 are for CPython 3.12.4 on linux x86_64
+        enabled
+        enabled
         its wheel `wrong-1-cp311-cp311-linux_x86_64.whl` does not fit CPython 3.12.4 on linux x86_64"#]]
     .assert_eq(&reasons.join("\n"));
 }
