@@ -75,10 +75,18 @@ pub(super) fn troubles(text: &str, range: Range<usize>) -> Vec<Trouble> {
 
 /// The whole text with every trouble mended, if all can be and the result is good.
 pub(super) fn mended(text: &str, troubles: &[Trouble]) -> Option<String> {
-    let mut out = text.to_owned();
-    for trouble in troubles.iter().rev() {
+    let mut fixes: Vec<(Range<usize>, &str)> = Vec::new();
+    for trouble in troubles {
         let (range, fix) = trouble.fix.as_ref()?;
-        out.replace_range(range.clone(), fix);
+        match fixes.last_mut() {
+            // Two empty clauses side by side give up the same comma.
+            Some((last, _)) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => fixes.push((range.clone(), fix)),
+        }
+    }
+    let mut out = text.to_owned();
+    for (range, fix) in fixes.into_iter().rev() {
+        out.replace_range(range, fix);
     }
     let range = range_of(&out);
     let specifiers =
@@ -154,7 +162,7 @@ fn wrong_operator(clause: &str, operator: &str, version: &str) -> Option<(String
 
 /// The first version with a higher leading number: `2` for `1.4`.
 fn next_major(version: &str) -> Option<u64> {
-    Version::from_str(version).ok()?.release().first().map(|n| n + 1)
+    Version::from_str(version).ok()?.release().first().and_then(|n| n.checked_add(1))
 }
 
 /// `>=1 <2` as `>=1,<2`.
@@ -170,4 +178,42 @@ fn with_commas(clause: &str) -> String {
         last = c;
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_is_too_odd_to_be_told_about() {
+        // Every text of up to five of these signs, as specifiers and behind a name.
+        let signs = [',', ' ', '>', '=', '1', '(', ')', '[', ';', 'é'];
+        let mut texts = vec![String::new()];
+        let mut from = 0;
+        for _ in 0..5 {
+            let until = texts.len();
+            for i in from..until {
+                for sign in signs {
+                    let longer = format!("{}{sign}", texts[i]);
+                    texts.push(longer);
+                }
+            }
+            from = until;
+        }
+        let mut mends = 0;
+        for text in texts {
+            let found = troubles(&text, 0..text.len());
+            assert!(found.iter().all(|t| text.get(t.span.clone()).is_some()), "{text}");
+            mends += usize::from(mended(&text, &found).is_some());
+            let named = format!("a{text}");
+            mended(&named, &troubles(&named, range_of(&named)));
+        }
+        assert!(mends > 1000, "{mends}");
+    }
+
+    #[test]
+    fn the_highest_number_has_no_next() {
+        assert_eq!(next_major("1.4"), Some(2));
+        assert_eq!(next_major(&u64::MAX.to_string()), None);
+    }
 }

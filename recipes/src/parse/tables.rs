@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::codes;
 use crate::diag::{Finding, Place};
 use crate::name::PackageName;
-use crate::node::{Node, Table, Value};
+use crate::node::{Entry, Node, Table, Value};
 use crate::recipe::{
     App, Build, Check, Expect, External, Format, Meta, Origin, Phase, Phases, Recipe, Relax, Runner,
 };
@@ -246,20 +246,8 @@ pub(super) fn agree(recipe: &Recipe, table: &Table, findings: &mut Vec<Finding>)
             .hint("write it in `[phases]`: `install = \"...\"`"),
         );
     }
-
-    for source in recipe.sources.iter().filter(|_| recipe.format == Format::Wheel) {
-        if matches!(source.origin, Origin::Git { .. } | Origin::Url { unpack: true, .. }) {
-            findings.push(
-                Finding::error(
-                    codes::OUT_OF_PLACE,
-                    source.place.clone(),
-                    "a recipe with `format = \"wheel\"` takes a wheel file, and this source is a folder",
-                )
-                .hint(
-                    "remove `format` to build the source, or name the wheel with `pypi` and `file`, or `url`",
-                ),
-            );
-        }
+    if recipe.format == Format::Wheel {
+        prebuilt(recipe, table, findings);
     }
     let check = table.table("check");
     let runner = check.and_then(|c| c.get("runner"));
@@ -283,5 +271,53 @@ pub(super) fn agree(recipe: &Recipe, table: &Table, findings: &mut Vec<Finding>)
             Finding::error(codes::OUT_OF_PLACE, entry.key_place.clone(), "only pytest knows marks")
                 .hint("write `runner = \"pytest\"`, or remove `marks`"),
         );
+    }
+}
+
+/// What a prebuilt wheel has no use for: nothing of it is unpacked or built.
+fn prebuilt(recipe: &Recipe, table: &Table, findings: &mut Vec<Finding>) {
+    const BUILD: &str = "remove `format` to build the source";
+    for source in &recipe.sources {
+        if matches!(
+            source.origin,
+            Origin::Git { .. } | Origin::Path { .. } | Origin::Url { unpack: true, .. }
+        ) {
+            findings.push(
+                Finding::error(
+                    codes::OUT_OF_PLACE,
+                    source.place.clone(),
+                    "a recipe with `format = \"wheel\"` takes a wheel file, and this source is a folder",
+                )
+                .hint(format!("{BUILD}, or name the wheel with `pypi` and `file`, or `url`")),
+            );
+        }
+    }
+    let mut no_use = |entry: &Entry, message: String| {
+        findings.push(
+            Finding::error(codes::OUT_OF_PLACE, entry.key_place.clone(), message)
+                .hint(format!("{BUILD}, or remove `{}`", entry.key)),
+        );
+    };
+    let sources = table.get("source").map_or(&[][..], |node| match &node.value {
+        Value::Array(list) => list,
+        _ => std::slice::from_ref(node),
+    });
+    for source in sources.iter().filter_map(Node::as_table) {
+        for key in ["patches", "subdirectory"] {
+            if let Some(entry) = source.entry(key) {
+                no_use(
+                    entry,
+                    format!("`{key}` has no meaning for `format = \"wheel\"`: nothing is unpacked"),
+                );
+            }
+        }
+    }
+    let run = [Phase::PreInstall, Phase::Install, Phase::PostInstall];
+    let run = [run, [Phase::PreCheck, Phase::Check, Phase::PostCheck]].concat();
+    for (phase, key) in Phase::ALL {
+        let entry = table.table("phases").and_then(|t| t.entry(key));
+        if let Some(entry) = entry.filter(|_| !run.contains(&phase)) {
+            no_use(entry, format!("the phase `{key}` never runs with `format = \"wheel\"`"));
+        }
     }
 }

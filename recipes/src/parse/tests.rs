@@ -514,7 +514,7 @@ fn bad_specifier() {
     check_each(
         &[
             ">=1.*", "~=1", ">=1,", ",>=1", "=1", "1.0", "^1.2", "=>1", ">=1 <2", "==1.x", ">=", ">=1,<foo",
-            "(>=1.*)",
+            "(>=1.*)", ",", ",,",
         ],
         |spec| format!("dependencies = [\"flask{spec}; python_version > '3'\"]\n{HEAD}"),
         expect![[r#"
@@ -581,6 +581,20 @@ fn bad_specifier() {
              1 | dependencies = ["flask(>=1.*); python_version > '3'"]
                |                        ^^^^^
               hint: write `flask(>=1); python_version > '3'`
+            === ,
+            error[W204] a.toml:1:23: a comma with no specifier beside it
+             1 | dependencies = ["flask,; python_version > '3'"]
+               |                       ^
+              hint: write `flask; python_version > '3'`
+            === ,,
+            error[W204] a.toml:1:23: a comma with no specifier beside it
+             1 | dependencies = ["flask,,; python_version > '3'"]
+               |                       ^
+              hint: write `flask; python_version > '3'`
+            error[W204] a.toml:1:24: a comma with no specifier beside it
+             1 | dependencies = ["flask,,; python_version > '3'"]
+               |                        ^
+              hint: write `flask; python_version > '3'`
         "#]],
     );
     check(
@@ -1223,6 +1237,48 @@ fn a_wheel_is_a_file() {
                | ^^^^^^^^
               hint: remove `format` to build the source, or name the wheel with `pypi` and `file`, or `url`
         "#]],
+    );
+}
+
+#[test]
+fn what_a_prebuilt_wheel_has_no_use_for() {
+    check(
+        "pname = \"a\"\nversion = \"1\"\nformat = \"wheel\"\n[source]\npath = \".\"\npatches = [\"a.patch\"]\nsubdirectory = \"b\"\n[phases]\npost-patch = \"true\"\npost-build = \"true\"\npost-install = \"true\"\ncheck = \"true\"\n",
+        expect![[r#"
+            error[W107] a.toml:4:1: a recipe with `format = "wheel"` takes a wheel file, and this source is a folder
+             4 | [source]
+               | ^^^^^^^^
+              hint: remove `format` to build the source, or name the wheel with `pypi` and `file`, or `url`
+            error[W107] a.toml:6:1: `patches` has no meaning for `format = "wheel"`: nothing is unpacked
+             6 | patches = ["a.patch"]
+               | ^^^^^^^
+              hint: remove `format` to build the source, or remove `patches`
+            error[W107] a.toml:7:1: `subdirectory` has no meaning for `format = "wheel"`: nothing is unpacked
+             7 | subdirectory = "b"
+               | ^^^^^^^^^^^^
+              hint: remove `format` to build the source, or remove `subdirectory`
+            error[W107] a.toml:9:1: the phase `post-patch` never runs with `format = "wheel"`
+             9 | post-patch = "true"
+               | ^^^^^^^^^^
+              hint: remove `format` to build the source, or remove `post-patch`
+            error[W107] a.toml:10:1: the phase `post-build` never runs with `format = "wheel"`
+             10 | post-build = "true"
+                | ^^^^^^^^^^
+              hint: remove `format` to build the source, or remove `post-build`
+        "#]],
+    );
+}
+
+#[test]
+fn a_lone_comma_is_to_be_removed() {
+    check(
+        &format!("requires-python = \",\"\n{HEAD}"),
+        expect![[r#"
+        error[W204] a.toml:1:20: a comma with no specifier beside it
+         1 | requires-python = ","
+           |                    ^
+          hint: remove it
+    "#]],
     );
 }
 

@@ -122,6 +122,7 @@ fn push_troubles(node: &Node, text: &str, troubles: Vec<Trouble>, findings: &mut
     for trouble in troubles {
         let finding = at(node, trouble.span, codes::BAD_SPECIFIER, trouble.message);
         findings.push(match &mended {
+            Some(mended) if mended.trim().is_empty() => finding.hint("remove it"),
             Some(mended) => finding.hint(format!("write `{mended}`")),
             None => finding,
         });
