@@ -7,7 +7,7 @@ use recipes::book::{self, Book, Layer, LayerFile};
 use recipes::codes;
 use recipes::diag::{Finding, SourceFile};
 use recipes::recipe::{Format, Origin, Promise, Recipe};
-use recipes::set::PackageSet;
+use recipes::set::{Member, PackageSet, Tests};
 use recipes::target::{Target, cpython_tags};
 
 /// The folder of the examples.
@@ -118,8 +118,9 @@ fn the_examples_read_without_a_finding() {
     let book = sound(book::assemble(&[vec![base()], layers.to_vec()].concat()));
     for minor in 11..=14 {
         let set = PackageSet::new(book.recipes.clone(), linux(minor));
-        let enabled: Vec<_> = set.ids().filter(|id| set.disabled(*id).is_none()).collect();
-        let findings: String = set.findings(&enabled).iter().map(Finding::render).collect();
+        let enabled = set.ids().filter(|id| set.disabled(*id).is_none()).map(Member::from);
+        let found = set.findings(&enabled.collect::<Vec<_>>(), Tests::Goals);
+        let findings: String = found.iter().map(Finding::render).collect();
         assert!(findings.is_empty(), "Python 3.{minor}: {findings}");
     }
     let native = book.recipes.iter().filter(|r| !r.external.build_requires.is_empty()).count();

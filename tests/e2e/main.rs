@@ -18,4 +18,5 @@ mod real;
 #[path = "../support/server.rs"]
 mod server;
 mod stopping;
+mod wanted;
 mod world;

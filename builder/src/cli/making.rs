@@ -15,6 +15,7 @@ use crate::ops::goals::Everything;
 use crate::ops::report::{Report, junit, markdown, wire};
 use crate::ops::result;
 use crate::plan::Depth;
+use recipes::set::Tests;
 
 /// A request of what is named, with the common flags.
 pub fn request(common: &Common, goals: &GoalArgs, flags: &RunFlags) -> Result<Request> {
@@ -22,8 +23,7 @@ pub fn request(common: &Common, goals: &GoalArgs, flags: &RunFlags) -> Result<Re
         words: goals.packages.clone(),
         everything: Everything { workspace: goals.all, base: goals.base, broken: common.allow_broken },
         depth: if flags.no_check { Depth::Installs } else { Depth::Checked },
-        tests: !flags.no_check,
-        tests_of_dependencies: false,
+        tests: if flags.no_check { Tests::None } else { Tests::Goals },
         joined: false,
         settings: settings(common, flags.keep_failed)?,
         fail_fast: flags.fail_fast,
@@ -64,7 +64,9 @@ pub fn build(ambient: &Ambient, common: &Common, args: &BuildArgs) -> Outcome {
 /// `wheelwright check`.
 pub fn check(ambient: &Ambient, common: &Common, args: &CheckArgs) -> Outcome {
     let mut request = request(common, &args.goals, &args.flags)?;
-    request.tests_of_dependencies = args.deps;
+    if args.deps {
+        request.tests = Tests::Dependencies;
+    }
     match run(ambient, common, (&request, &args.flags))? {
         Ran::Done(done) => {
             finish(ambient, common, &args.flags, &done.1.report)?;

@@ -10,6 +10,7 @@ use crate::ambient::Ambient;
 use crate::error::{Error, Kind};
 use crate::ops::environments;
 use crate::plan::Depth;
+use recipes::set::Tests;
 
 /// `wheelwright env`.
 pub fn env(ambient: &Ambient, common: &Common, args: &EnvArgs) -> Outcome {
@@ -18,7 +19,7 @@ pub fn env(ambient: &Ambient, common: &Common, args: &EnvArgs) -> Outcome {
     environments::check_target(&out)?;
     let mut request = request(common, &goals, &args.flags)?;
     request.depth = request.depth.max(Depth::Installs);
-    request.tests = false;
+    request.tests = Tests::None;
     request.joined = true;
     let (planned, built) = match build(ambient, common, (&request, &args.flags))? {
         Ran::Done(done) => *done,

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use recipes::diag::{Finding, Severity};
-use recipes::set::{PackageSet, RecipeId};
+use recipes::set::{PackageSet, RecipeId, Tests};
 
 use crate::ambient::Ambient;
 use crate::error::{Error, Kind, Result};
@@ -58,10 +58,8 @@ pub struct Request {
     pub everything: Everything,
     /// How far.
     pub depth: Depth,
-    /// The goals' own tests.
-    pub tests: bool,
-    /// The dependencies' tests, too.
-    pub tests_of_dependencies: bool,
+    /// Whose tests are run.
+    pub tests: Tests,
     /// The goals are for one environment: one version of each name among all
     /// their closures together.
     pub joined: bool,
@@ -80,21 +78,22 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
     let machines = open(ambient, &request.settings, &loaded.workspace)?;
     let set = PackageSet::new(loaded.book.recipes.clone(), machines.interpreter.target.clone());
     let wanted = resolve(&loaded, &set, request.everything)?;
-    let ids: Vec<RecipeId> = wanted.goals.iter().map(|g| g.id).collect();
     let mut findings = loaded.findings.clone();
     findings.extend(wanted.findings);
-    findings.extend(set.findings(&ids));
+    findings.extend(set.findings(&wanted.goals, request.tests));
     if broken(&findings) {
         return Ok(Prepared::Findings(findings));
     }
-    let beside = match beside(&set, &wanted.goals, request.joined) {
+    let beside = if request.joined { beside(&set, &wanted.goals) } else { Ok(Vec::new()) };
+    let beside = match beside {
         Ok(beside) => beside,
         Err(more) => {
             findings.extend(more);
             return Ok(Prepared::Findings(findings));
         }
     };
-    let needed = prepare::needed(&set, &[ids.as_slice(), beside.as_slice()].concat());
+    let mut needed = set.touched(&wanted.goals, request.tests);
+    needed.extend(set.touched(&beside, Tests::None));
     findings.extend(judge::findings(&set, &needed, request.everything.broken));
     for &id in &needed {
         findings.extend(host::missing(ambient, set.get(id)));
@@ -111,11 +110,10 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
     let compiler = needed.iter().any(|id| declares_compiler(set.get(*id)));
     let facts = facts(ambient, &machines, compiler)?;
     let goals = Goals {
-        packages: ids,
-        beside,
+        packages: wanted.goals.clone(),
+        beside: beside.iter().map(|m| m.id).collect(),
         depth: request.depth,
         tests: request.tests,
-        tests_of_dependencies: request.tests_of_dependencies,
     };
     match plan(&set, &facts, &local, &goals) {
         Ok(plan) => Ok(Prepared::Ready(Box::new(Planned {
@@ -135,17 +133,13 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
     }
 }
 
-/// What stands beside the goals in one environment, or because of extras.
-fn beside(
-    set: &PackageSet,
-    goals: &[Goal],
-    joined: bool,
-) -> std::result::Result<Vec<RecipeId>, Vec<Finding>> {
-    if !joined && goals.iter().all(|g| g.extras.is_empty()) {
-        return Ok(Vec::new());
-    }
+/// What stands beside the goals in one environment: it may hold other versions
+/// than each of them would have alone.
+fn beside(set: &PackageSet, goals: &[Goal]) -> std::result::Result<Vec<Goal>, Vec<Finding>> {
     let closure = super::goals::closure(set, goals)?;
-    Ok(closure.members.iter().map(|m| m.id).collect())
+    let members: Vec<Goal> = closure.members.iter().map(|m| m.id.into()).collect();
+    let findings = set.findings(&members, Tests::None);
+    if broken(&findings) { Err(findings) } else { Ok(members) }
 }
 
 fn broken(findings: &[Finding]) -> bool {

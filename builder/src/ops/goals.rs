@@ -7,19 +7,13 @@ use std::str::FromStr;
 use recipes::diag::Finding;
 use recipes::name::ExtraName;
 use recipes::name::Requirement;
-use recipes::set::{Closure, PackageSet, RecipeId, Want};
+use recipes::set::{Closure, Member, PackageSet, RecipeId, Want};
 
 use crate::error::{Error, Result};
 use crate::ops::load::{Loaded, Named};
 
-/// One package that is wanted, with extras.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Goal {
-    /// The recipe.
-    pub id: RecipeId,
-    /// `flask[async]`.
-    pub extras: Vec<ExtraName>,
-}
+/// One package that is wanted, with extras: `flask[async]`.
+pub type Goal = Member;
 
 /// `--all` and `--base`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,7 +80,7 @@ impl Wanted {
         let marked = || super::judge::reason(set.get(id), self.broken);
         match set.disabled(id).or_else(marked) {
             Some(reason) => self.left_out.push((set.label(id), reason)),
-            None => self.add(Goal { id, extras: Vec::new() }),
+            None => self.add(id.into()),
         }
     }
 
@@ -113,7 +107,7 @@ impl Wanted {
                 .hint("a recipe needs at least `pname`, `version` and `[source]`"));
         }
         for id in found {
-            self.add(Goal { id, extras: Vec::new() });
+            self.add(id.into());
         }
         Ok(())
     }
@@ -154,6 +148,10 @@ fn unknown_extra(set: &PackageSet, id: RecipeId, extra: &ExtraName) -> Option<Fi
 /// All that the goals need together, with their extras: one version of each
 /// name, as one environment holds it.
 pub fn closure(set: &PackageSet, goals: &[Goal]) -> std::result::Result<Closure, Vec<Finding>> {
+    if let [goal] = goals {
+        // The very closure that its steps were planned for.
+        return set.run_closure(goal.id, &goal.extras);
+    }
     let roots: Vec<RecipeId> = goals.iter().map(|g| g.id).collect();
     let wants: Vec<Want> = goals
         .iter()

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use recipes::diag::{Code, Finding};
-use recipes::recipe::{Format, Origin, Patch};
+use recipes::recipe::{Origin, Patch};
 use recipes::set::{PackageSet, RecipeId};
 
 use crate::error::{Error, Result};
@@ -22,27 +22,6 @@ use crate::tree::{fs, scan};
 pub const NO_PATCH: Code = Code("W504");
 /// A `path` source that is not there or cannot be used.
 pub const BAD_PATH: Code = Code("W505");
-
-/// Every recipe that building and checking the goals can touch.
-pub fn needed(set: &PackageSet, goals: &[RecipeId]) -> BTreeSet<RecipeId> {
-    let mut seen = BTreeSet::new();
-    let mut todo: Vec<RecipeId> = goals.to_vec();
-    while let Some(id) = todo.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
-        let mut closures = vec![set.run_closure(id, &[])];
-        if set.get(id).format != Format::Wheel {
-            closures.push(set.build_closure(id));
-        }
-        if goals.contains(&id) {
-            closures.push(set.check_closure(id));
-        }
-        // What does not close was reported by `PackageSet::findings`.
-        todo.extend(closures.into_iter().flatten().flat_map(|c| c.members).map(|m| m.id));
-    }
-    seen
-}
 
 /// Puts the `path` sources of the needed recipes into the store and digests
 /// their patches. All that is wrong comes back at once.

@@ -3,11 +3,12 @@
 //! Knows which steps a package has and what each needs. Must never know what
 //! a step's own key holds (`spec` does) or how steps run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use recipes::codes::BUILD_CYCLE;
 use recipes::diag::{Code, Finding};
 use recipes::recipe::{Format, Kind, Origin, Runner, Source};
-use recipes::set::{Closure, PackageSet, RecipeId};
+use recipes::set::{Closure, PackageSet, RecipeId, Tests};
 
 use super::{Depth, Facts, Goals, Input, Local, Plan, Step, spec};
 use crate::event::StepKind;
@@ -23,47 +24,39 @@ pub(super) struct Maker<'a> {
     steps: Vec<Step>,
     of: BTreeMap<(RecipeId, StepKind), usize>,
     findings: Vec<Finding>,
+    /// Builds that are being planned: one that needs one of them is a cycle.
+    building: BTreeSet<RecipeId>,
 }
 
 impl<'a> Maker<'a> {
     pub(super) fn new(set: &'a PackageSet, facts: &'a Facts, local: &'a Local) -> Self {
-        Self { set, facts, local, steps: Vec::new(), of: BTreeMap::new(), findings: Vec::new() }
+        let (steps, of, findings, building) = Default::default();
+        Self { set, facts, local, steps, of, findings, building }
     }
 
     pub(super) fn make(mut self, goals: &Goals) -> Result<Plan, Vec<Finding>> {
         let mut wanted = Vec::new();
-        for &id in &goals.packages {
+        for goal in &goals.packages {
+            let id = goal.id;
             wanted.extend(self.finish(id));
             if goals.depth == Depth::Wheels {
                 continue;
             }
             wanted.extend(self.install(id));
-            let closure = self.closure(|set| set.run_closure(id, &[]));
+            let closure = self.closure(|set| set.run_closure(id, &goal.extras));
             for member in closure.iter().flat_map(|c| &c.members).map(|m| m.id) {
-                // The wheel, too: `--wheel-dir` gives it out, also when nothing is built.
-                wanted.extend(self.finish(member));
-                wanted.extend(self.install(member));
-                if goals.depth == Depth::Checked {
-                    wanted.extend(self.verify(member));
-                    wanted.extend(self.imports(member));
-                }
-                if goals.tests_of_dependencies && member != id {
+                self.member(member, goals.depth, &mut wanted);
+                if goals.tests == Tests::Dependencies && member != id {
                     wanted.extend(self.check(member));
                 }
             }
-            if goals.depth == Depth::Checked {
-                wanted.extend(self.verify(id));
-                wanted.extend(self.imports(id));
-            }
-            if goals.tests {
+            self.member(id, goals.depth, &mut wanted);
+            if goals.tests != Tests::None {
                 wanted.extend(self.check(id));
             }
         }
         for &id in &goals.beside {
-            wanted.extend(self.install(id));
-            if goals.depth == Depth::Checked {
-                wanted.extend(self.imports(id));
-            }
+            self.member(id, goals.depth, &mut wanted);
         }
         wanted.sort_unstable();
         wanted.dedup();
@@ -72,6 +65,17 @@ impl<'a> Maker<'a> {
         } else {
             self.findings.dedup();
             Err(self.findings)
+        }
+    }
+
+    /// What is wanted of everything that is installed.
+    fn member(&mut self, id: RecipeId, depth: Depth, wanted: &mut Vec<usize>) {
+        // The wheel, too: `--wheel-dir` gives it out, also when nothing is built.
+        wanted.extend(self.finish(id));
+        wanted.extend(self.install(id));
+        if depth == Depth::Checked {
+            wanted.extend(self.verify(id));
+            wanted.extend(self.imports(id));
         }
     }
 
@@ -148,14 +152,29 @@ impl<'a> Maker<'a> {
         if let Some(made) = self.made(id, StepKind::Build) {
             return Some(made);
         }
+        if !self.building.insert(id) {
+            self.findings.push(self.cycle(id));
+            return None;
+        }
+        let made = self.new_build(id);
+        self.building.remove(&id);
+        made
+    }
+
+    /// [`PackageSet::findings`] tells a cycle with its whole way; this keeps a
+    /// plan of goals that were never asked about from going round for ever.
+    fn cycle(&self, id: RecipeId) -> Finding {
+        let recipe = self.set.get(id);
+        let message = format!("`{}` must be built before itself", self.set.label(id));
+        Finding::error(BUILD_CYCLE, recipe.place.clone(), message)
+            .hint("give one of the recipes on the way another `build-system`, or take it as a wheel")
+    }
+
+    fn new_build(&mut self, id: RecipeId) -> Option<usize> {
         let source = self.source_of(id)?;
         let mut inputs = vec![Input { step: self.source(id)?, role: "source".into() }];
         let closure = self.closure(|set| set.build_closure(id))?;
         for member in &closure.members {
-            if member.id == id {
-                // `findings` reports it as a build cycle; here it must only not recurse.
-                continue;
-            }
             let step = self.install(member.id)?;
             inputs.push(Input { step, role: format!("build-system {}", self.set.get(member.id).pname) });
         }

@@ -31,7 +31,7 @@ mod why;
 use std::collections::BTreeMap;
 //PLAN
 use recipes::diag::Finding;
-use recipes::set::{PackageSet, RecipeId};
+use recipes::set::{Member, PackageSet, RecipeId, Tests};
 //PLAN
 use crate::event::StepKind;
 use crate::key::{ContentKey, Digest, KeyPart, KeyWriter, StepKey, TreeDigest};
@@ -68,16 +68,14 @@ pub struct Local {
 /// What is wanted.
 #[derive(Clone, Debug)]
 pub struct Goals {
-    /// The packages.
-    pub packages: Vec<RecipeId>,
+    /// The packages, with the extras asked of them.
+    pub packages: Vec<Member>,
     /// Packages that are installed beside them: the closure of an environment.
     pub beside: Vec<RecipeId>,
     /// How far.
     pub depth: Depth,
-    /// Run the goals' own tests.
-    pub tests: bool,
-    /// Run the tests of their dependencies, too.
-    pub tests_of_dependencies: bool,
+    /// Whose tests are run.
+    pub tests: Tests,
 }
 //PLAN
 /// How far a goal is taken.

@@ -61,11 +61,10 @@ fn make(set: &PackageSet, goal: &str, facts: &Facts) -> Plan {
         ..Local::default()
     };
     let goals = Goals {
-        packages: vec![set.select(goal).unwrap()],
+        packages: vec![set.select(goal).unwrap().into()],
         beside: Vec::new(),
         depth: Depth::Checked,
-        tests: true,
-        tests_of_dependencies: false,
+        tests: Tests::Goals,
     };
     plan(set, facts, &local, &goals).unwrap()
 }
@@ -271,4 +270,73 @@ fn an_empty_list_is_not_the_absence_of_one() {
 fn the_spelling_of_the_name_is_a_variable_of_builds() {
     let moved = moved(|t| t.replace("pname = \"app\"", "pname = \"App\""));
     assert_eq!(moved, ["build app", "finish app", "install app", "verify app", "imports app", "check app"]);
+}
+
+#[test]
+fn what_extras_bring_in_is_checked_like_the_rest() {
+    let recipe = |name: &str, more: &str| {
+        let source = format!("[source]\nurl = \"file:///{name}.tar.gz\"\nHASH\n");
+        format!("//- {name}.toml\npname = \"{name}\"\nversion = \"1\"\n{more}{source}")
+    };
+    let set = set(&format!(
+        "{}[optional-dependencies]\nx = [\"c<2\"]\n{}{}{}",
+        recipe("a", ""),
+        recipe("b", "dependencies = [\"c\"]\n"),
+        recipe("c", ""),
+        recipe("c2", "").replace("pname = \"c2\"\nversion = \"1\"", "pname = \"c\"\nversion = \"2\"")
+    ));
+    let goal = |name: &str, extras: &[&str]| Member {
+        id: set.select(name).unwrap(),
+        extras: extras.iter().map(|e| e.parse().unwrap()).collect(),
+    };
+    // Each has a closure of its own, so `c` may be there twice.
+    let goals = Goals {
+        packages: vec![goal("a", &["x"]), goal("b", &[])],
+        beside: Vec::new(),
+        depth: Depth::Checked,
+        tests: Tests::Goals,
+    };
+    let plan = plan(&set, &facts(), &Local::default(), &goals).unwrap();
+    let wanted: Vec<String> = plan
+        .goals
+        .iter()
+        .map(|i| &plan.steps[*i])
+        .filter(|s| s.package.starts_with("c "))
+        .map(|s| format!("{} {}", s.kind.word(), s.package))
+        .collect();
+    assert_eq!(
+        wanted,
+        [
+            "finish c 1",
+            "install c 1",
+            "verify c 1",
+            "imports c 1",
+            "finish c 2",
+            "install c 2",
+            "verify c 2",
+            "imports c 2"
+        ]
+    );
+}
+
+#[test]
+fn a_build_cycle_is_no_endless_plan() {
+    let recipe = |name: &str, needs: &str| {
+        format!(
+            "//- {name}.toml\npname = \"{name}\"\nversion = \"1\"\nbuild-system = [\"{needs}\"]\n\
+             [source]\nurl = \"file:///{name}.tar.gz\"\nHASH\n"
+        )
+    };
+    for (text, count) in [(recipe("p", "q") + &recipe("q", "p"), 1), (recipe("p", "p"), 1)] {
+        let set = set(&text);
+        let goals = Goals {
+            packages: vec![set.select("p").unwrap().into()],
+            beside: Vec::new(),
+            depth: Depth::Wheels,
+            tests: Tests::None,
+        };
+        let findings = plan(&set, &facts(), &Local::default(), &goals).unwrap_err();
+        assert_eq!(findings.len(), count);
+        assert!(findings[0].message.contains("`p 1` must be built before itself"), "{findings:?}");
+    }
 }

@@ -77,7 +77,9 @@ impl Store {
             make_folder(&root.join(name)).map_err(|e| explain(e, doing()))?;
         }
         let state = State::open(&root.join("state.sqlite")).map_err(|e| e.within(doing()))?;
-        Ok(Self { inner: Arc::new(Inner { root, state, session: OnceLock::new(), entering: Mutex::new(()) }) })
+        Ok(Self {
+            inner: Arc::new(Inner { root, state, session: OnceLock::new(), entering: Mutex::new(()) }),
+        })
     }
 
     /// The store's folder, absolute.

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use crate::book::{Layer, LayerFile, assemble};
     use crate::diag::{Finding, SourceFile};
-    use crate::set::PackageSet;
+    use crate::set::{Member, PackageSet, Tests};
     use crate::target::tests::linux;
 
     #[test]
@@ -116,8 +116,8 @@ mod tests {
         let mut told: Vec<String> = findings.iter().map(Finding::render).collect();
         for minor in 9..=14 {
             let set = PackageSet::new(book.recipes.clone(), linux(minor));
-            let enabled: Vec<_> = set.ids().filter(|id| set.disabled(*id).is_none()).collect();
-            let findings = set.findings(&enabled);
+            let enabled = set.ids().filter(|id| set.disabled(*id).is_none()).map(Member::from);
+            let findings = set.findings(&enabled.collect::<Vec<_>>(), Tests::Goals);
             told.extend(findings.iter().map(|f| format!("Python 3.{minor}: {}", f.render())));
         }
         assert!(told.is_empty(), "{}", told.join("\n"));

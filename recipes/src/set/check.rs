@@ -9,41 +9,75 @@ use crate::diag::Finding;
 
 use super::edge::Edge;
 use super::trouble::{self, Line, Trouble, What};
-use super::{PackageSet, Purpose, RecipeId};
+use super::{Member, PackageSet, Purpose, RecipeId};
 
 /// Which recipes must be installed before one can be built.
 type BuildGraph = BTreeMap<RecipeId, Vec<RecipeId>>;
 
+/// Whose tests are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tests {
+    /// Nobody's.
+    None,
+    /// Those of what is asked for.
+    Goals,
+    /// Those of all that the goals need at run time, too.
+    Dependencies,
+}
+
+/// What was met on the way through all closures some goals need.
+#[derive(Default)]
+struct Explored {
+    seen: BTreeSet<RecipeId>,
+    graph: BuildGraph,
+    troubles: Vec<Trouble>,
+}
+
 impl PackageSet {
-    /// Everything wrong with the closures that building and checking `goals`
-    /// needs: names, versions, applications, disabled recipes, conflicts and
-    /// build cycles. One finding for one cause, in the order of the files. A
-    /// disabled goal is an error; leave it out where "all there is" is meant.
-    pub fn findings(&self, goals: &[RecipeId]) -> Vec<Finding> {
-        let mut troubles = Vec::new();
-        let mut graph = BuildGraph::new();
-        let mut seen = vec![false; self.recipes.len()];
-        let mut todo: VecDeque<RecipeId> = VecDeque::new();
-        let mut reach = |ids: &[RecipeId], todo: &mut VecDeque<RecipeId>| {
-            for id in ids {
-                if !std::mem::replace(&mut seen[id.0], true) {
-                    todo.push_back(*id);
-                }
-            }
-        };
-        reach(goals, &mut todo);
-        for id in goals {
-            reach(&self.needed(&Purpose::Check(*id), &mut troubles), &mut todo);
-        }
-        while let Some(id) = todo.pop_front() {
-            let build = self.needed(&Purpose::Build(id), &mut troubles);
-            reach(&build, &mut todo);
-            reach(&self.needed(&Purpose::Run(id, Vec::new()), &mut troubles), &mut todo);
-            graph.insert(id, build);
-            troubles.extend(self.unknown_extras(id));
-        }
+    /// Everything wrong with the closures that building `goals` and running
+    /// tests needs: names, versions, applications, disabled recipes, conflicts
+    /// and build cycles. One finding for one cause, in the order of the files.
+    /// A disabled goal is an error; leave it out where "all there is" is meant.
+    pub fn findings(&self, goals: &[Member], tests: Tests) -> Vec<Finding> {
+        let Explored { graph, mut troubles, .. } = self.explore(goals, tests);
         troubles.extend(self.cycles(&graph));
         trouble::findings(self, troubles)
+    }
+
+    /// Every recipe that building `goals` and running tests can touch, as far
+    /// as the closures go; what is wrong with them, [`Self::findings`] says.
+    pub fn touched(&self, goals: &[Member], tests: Tests) -> BTreeSet<RecipeId> {
+        self.explore(goals, tests).seen
+    }
+
+    fn explore(&self, goals: &[Member], tests: Tests) -> Explored {
+        let mut found = Explored::default();
+        let mut todo: VecDeque<RecipeId> = VecDeque::new();
+        for goal in goals {
+            let run = self.needed(&Purpose::Run(goal.id, goal.extras.clone()), &mut found.troubles);
+            let tested = match tests {
+                Tests::None => Vec::new(),
+                Tests::Goals => vec![goal.id],
+                // Without a closure there is still the goal itself.
+                Tests::Dependencies => [&[goal.id], run.as_slice()].concat(),
+            };
+            todo.push_back(goal.id);
+            todo.extend(run);
+            for id in tested.into_iter().collect::<BTreeSet<_>>() {
+                todo.extend(self.needed(&Purpose::Check(id), &mut found.troubles));
+            }
+        }
+        while let Some(id) = todo.pop_front() {
+            if !found.seen.insert(id) {
+                continue;
+            }
+            let build = self.needed(&Purpose::Build(id), &mut found.troubles);
+            todo.extend(&build);
+            todo.extend(self.needed(&Purpose::Run(id, Vec::new()), &mut found.troubles));
+            found.graph.insert(id, build);
+            found.troubles.extend(self.unknown_extras(id));
+        }
+        found
     }
 
     /// The recipes that using some others may touch: those whose build, run

@@ -28,6 +28,7 @@ use edge::{Edge, Edges, Mask, NameId};
 use trouble::Trouble;
 use walk::{Slots, Start, Walk};
 
+pub use check::Tests;
 pub use show::{explain, tree};
 
 /// A recipe of one set: its index there.
@@ -45,13 +46,20 @@ pub struct Want {
     pub place: Option<Place>,
 }
 
-/// One recipe of a closure.
+/// One recipe of a closure, or one that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// The recipe.
     pub id: RecipeId,
-    /// The extras the closure asks of it, sorted.
+    /// The extras asked of it; sorted in a closure.
     pub extras: Vec<ExtraName>,
+}
+
+impl From<RecipeId> for Member {
+    /// Without extras.
+    fn from(id: RecipeId) -> Self {
+        Self { id, extras: Vec::new() }
+    }
 }
 
 /// What a closure was made for: enough to say later why a member is in it.

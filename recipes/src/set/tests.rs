@@ -61,6 +61,11 @@ fn set(lines: &str) -> PackageSet {
     PackageSet::new(recipes(&short(lines)), linux(12))
 }
 
+/// All recipes as goals.
+fn all(set: &PackageSet) -> Vec<Member> {
+    set.ids().map(Member::from).collect()
+}
+
 fn told(findings: &[Finding]) -> String {
     findings.iter().map(Finding::render).collect::<Vec<_>>().join("\n")
 }

@@ -6,7 +6,7 @@ use expect_test::{Expect, expect};
 /// Checks all recipes, as `wheelwright build` of all of them would.
 fn check(lines: &str, expected: Expect) {
     let set = set(lines);
-    expected.assert_eq(&told(&set.findings(&set.ids().collect::<Vec<_>>())));
+    expected.assert_eq(&told(&set.findings(&all(&set), Tests::Goals)));
 }
 
 #[test]
@@ -419,4 +419,43 @@ fn one_conflict_met_along_two_ways_is_one_finding() {
               hint: add a version of `c` that satisfies all of them, or widen one requirement (`[relax]` edits the wheel's)
         "#]],
     );
+}
+
+#[test]
+fn what_extras_bring_in_is_looked_at_too() {
+    let set = set("
+        e 1: | extra x: p
+        p 1: | build: q
+        q 1: | build: p
+    ");
+    let e = set.select("e").unwrap();
+    assert_eq!(told(&set.findings(&[e.into()], Tests::Goals)), "");
+    let with = Member { id: e, extras: vec!["x".parse().unwrap()] };
+    expect![[r#"
+        error[W404] p-1.toml:3:17: building `p 1` needs `p 1` itself
+         3 | build-system = ["q"]
+           |                 ^^^
+          note: p 1 is built with `q` (p-1.toml:3)
+          note: q 1 is built with `p` (q-1.toml:3)
+          hint: build one of them without that requirement (an in-tree backend), or take it prebuilt: `format = "wheel"`
+    "#]].assert_eq(&told(&set.findings(std::slice::from_ref(&with), Tests::None)));
+    let touched = set.touched(&[with], Tests::None);
+    assert_eq!(touched.len(), 3);
+}
+
+#[test]
+fn tests_are_looked_at_only_where_they_are_run() {
+    let set = set("
+        a 1: b
+        b 1: | check: lost
+        c 1: | check: lost
+        pytest 8:
+    ");
+    let of = |name: &str, tests: Tests| {
+        let goal = [Member::from(set.select(name).unwrap())];
+        (set.findings(&goal, tests).len(), set.touched(&goal, tests).len())
+    };
+    // With its tests `c` needs pytest too; `lost` is nowhere.
+    assert_eq!([of("c", Tests::None), of("c", Tests::Goals)], [(0, 1), (1, 2)]);
+    assert_eq!([of("a", Tests::Goals), of("a", Tests::Dependencies)], [(0, 2), (1, 3)]);
 }
