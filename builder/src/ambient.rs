@@ -149,12 +149,11 @@ impl Ambient {
 
     /// The first executable of that name in `$PATH`.
     pub fn find_program(&self, name: &str) -> Option<PathBuf> {
-        use rustix::fs::{Access, access};
         let path = self.var_os("PATH")?;
         std::env::split_paths(path)
             .filter(|dir| dir.is_absolute())
             .map(|dir| dir.join(name))
-            .find(|file| file.is_file() && access(file, Access::EXEC_OK).is_ok())
+            .find(|file| is_program(file))
     }
 
     /// XDG_CONFIG_HOME, else `~/.config`. A relative value is ignored, as the XDG rules say.
@@ -214,6 +213,12 @@ impl Ambient {
         let given = self.var_os(var).map(PathBuf::from).filter(|p| p.is_absolute());
         given.or_else(|| self.home.as_ref().map(|h| h.join(below_home)))
     }
+}
+
+/// Whether a path is a file that this user may execute.
+pub fn is_program(file: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    file.is_file() && access(file, Access::EXEC_OK).is_ok()
 }
 
 impl fmt::Debug for Ambient {

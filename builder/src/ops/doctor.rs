@@ -5,6 +5,7 @@
 use crate::ambient::Ambient;
 use crate::error::Result;
 use crate::exec::{self, Fact, FactState, LocalOptions};
+use crate::ops::host;
 use crate::ops::machines::{Settings, interpreter, open_store};
 
 /// Everything worth knowing, the sandbox first.
@@ -40,7 +41,9 @@ pub fn facts(ambient: &Ambient, settings: &Settings) -> Result<Vec<Fact>> {
         ("git", "git sources need it"),
         ("pkg-config", "some native packages look for libraries with it"),
     ] {
-        facts.push(match ambient.find_program(tool) {
+        // Git is ours to start, the others are a build's.
+        let found = if tool == "git" { ambient.find_program(tool) } else { host::program(ambient, tool) };
+        facts.push(match found {
             Some(path) => Fact {
                 what: tool.to_owned(),
                 state: FactState::Good,

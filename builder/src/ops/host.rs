@@ -6,10 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
-use recipes::diag::{Code, Finding};
+use recipes::diag::{Code, Finding, Severity};
 use recipes::recipe::Recipe;
 
-use crate::ambient::Ambient;
+use crate::ambient::{Ambient, is_program};
 use crate::error::Result;
 use crate::key::{Digest, KeyWriter};
 
@@ -40,7 +40,7 @@ pub fn identity(ambient: &Ambient) -> Result<Digest> {
         return Ok(digest(&key));
     }
     for tool in TOOLS {
-        if let Some(path) = ambient.find_program(tool) {
+        if let Some(path) = program(ambient, tool) {
             key.part(format!("{tool} {}", path.display()), stamp(&path));
         }
     }
@@ -74,7 +74,7 @@ fn stamp(path: &Path) -> String {
 /// older one stops at it. Without make nothing stands against it; a make of
 /// unknown version does.
 pub fn make_knows_fifo(ambient: &Ambient) -> bool {
-    if ambient.find_program("make").is_none() && ambient.find_program("gmake").is_none() {
+    if program(ambient, "make").is_none() && program(ambient, "gmake").is_none() {
         return true;
     }
     let status = std::fs::read_to_string(ambient.machine(PACKAGE_LISTS[0])).unwrap_or_default();
@@ -173,52 +173,60 @@ const KNOWN: &[Known] = &[
 pub const MISSING_EXTERNAL: Code = Code("W501");
 
 /// One finding for each thing `[external]` names that this host lacks or that
-/// we cannot check.
+/// we cannot see. Nothing is built without what a build needs and we know how
+/// to look for; of anything else it is only said.
 pub fn missing(ambient: &Ambient, recipe: &Recipe) -> Vec<Finding> {
     let external = &recipe.external;
-    external
-        .build_requires
-        .iter()
-        .chain(&external.host_requires)
-        .filter_map(|(name, place)| {
+    let builds = external.build_requires.iter().chain(&external.host_requires).map(|named| (named, true));
+    let runs = external.dependencies.iter().map(|named| (named, false));
+    builds
+        .chain(runs)
+        .filter_map(|((name, place), builds)| {
             let bare = name.split(['@', '>', '<', '=', ' ', ';']).next().unwrap_or(name);
-            let Some(known) = KNOWN.iter().find(|k| k.name == bare) else {
-                return generic_missing(ambient, bare).then(|| {
-                    Finding::error(
-                        MISSING_EXTERNAL,
-                        place.clone(),
-                        format!("`{bare}` was not found on this host"),
-                    )
-                    .label(format!("needed by {}", recipe.pname))
-                    .hint("install the package that has its program, header or pkg-config file")
-                });
+            let known = KNOWN.iter().find(|k| k.name == bare);
+            if known.map_or_else(|| generic_present(ambient, bare), |known| present(ambient, known)) {
+                return None;
+            }
+            let need = if builds { "to build" } else { "at run time" };
+            let certain = builds && (known.is_some() || bare.starts_with("virtual:compiler/"));
+            let (message, severity) = match certain {
+                true => (format!("`{bare}` is missing on this host"), Severity::Error),
+                false => (format!("`{bare}` was not found on this host"), Severity::Warning),
             };
-            (!present(ambient, known)).then(|| {
-                Finding::error(MISSING_EXTERNAL, place.clone(), format!("`{bare}` is missing on this host"))
-                    .label(format!("{} needs it to build", recipe.pname))
-                    .hint(format!(
-                        "install it: Debian and Ubuntu `apt-get install {}`, Fedora `dnf install {}`",
-                        known.debian, known.fedora
-                    ))
-            })
+            let hint = match known {
+                Some(known) => format!(
+                    "install it: Debian and Ubuntu `apt-get install {}`, Fedora `dnf install {}`",
+                    known.debian, known.fedora
+                ),
+                None => "install the package that has its program, header or pkg-config file".to_owned(),
+            };
+            let finding = Finding::error(MISSING_EXTERNAL, place.clone(), message).with_severity(severity);
+            Some(finding.label(format!("{} needs it {need}", recipe.pname)).hint(hint))
         })
         .collect()
 }
 
+/// A program where builds see the host's: the user's own PATH and `/usr/local`
+/// are shown to none.
+pub fn program(ambient: &Ambient, name: &str) -> Option<PathBuf> {
+    let folders = ["usr/bin", "bin"].map(|folder| ambient.machine(folder));
+    folders.into_iter().map(|folder| folder.join(name)).find(|file| is_program(file))
+}
+
 fn present(ambient: &Ambient, known: &Known) -> bool {
-    known.programs.iter().any(|p| ambient.find_program(p).is_some())
+    known.programs.iter().any(|p| program(ambient, p).is_some())
         || known.headers.iter().any(|h| has_header(ambient, h))
         || known.modules.iter().any(|m| has_module(ambient, m))
 }
 
 /// A name outside the table: a program, a header or a pkg-config module of it.
-fn generic_missing(ambient: &Ambient, name: &str) -> bool {
+fn generic_present(ambient: &Ambient, name: &str) -> bool {
     let what = name.rsplit('/').next().unwrap_or(name);
     let lib = format!("lib{what}");
-    !(ambient.find_program(what).is_some()
+    program(ambient, what).is_some()
         || has_header(ambient, &format!("{what}.h"))
         || has_module(ambient, what)
-        || has_module(ambient, &lib))
+        || has_module(ambient, &lib)
 }
 
 fn multiarch(ambient: &Ambient, base: &str) -> Vec<PathBuf> {
@@ -272,17 +280,17 @@ mod tests {
     #[test]
     fn only_a_new_make_is_given_a_fifo() {
         let dir = tempfile::tempdir().unwrap();
-        let bin = dir.path().join("bin");
-        std::fs::create_dir(&bin).unwrap();
+        let bin = dir.path().join("root/usr/bin");
+        std::fs::create_dir_all(&bin).unwrap();
         std::fs::copy("/bin/sh", bin.join("make")).unwrap();
         let with = |version: &str| {
             let text = format!("Package: gcc\nVersion: 12\n\nPackage: make\nVersion: {version}\n");
-            let ambient = host(dir.path(), &[("var/lib/dpkg/status", &text)]);
-            make_knows_fifo(&ambient.with_var("PATH", bin.as_os_str()))
+            make_knows_fifo(&host(dir.path(), &[("var/lib/dpkg/status", &text)]))
         };
         assert!(with("4.4.1-2"));
         assert!(!with("4.3-4.1"));
         assert!(!with("unknown"));
+        std::fs::remove_file(bin.join("make")).unwrap();
         assert!(make_knows_fifo(&host(dir.path(), &[])), "there is no make at all");
     }
 
@@ -296,6 +304,63 @@ mod tests {
         assert!(has_header(&ambient, "ffi.h"));
         assert!(has_module(&ambient, "zlib"));
         assert!(!has_module(&ambient, "openssl"));
-        assert!(generic_missing(&ambient, "pkg:generic/nothing"));
+        assert!(!generic_present(&ambient, "pkg:generic/nothing"));
+    }
+
+    fn recipe(external: &str) -> Recipe {
+        use recipes::book::{Layer, LayerFile, assemble};
+        let text =
+            format!("pname = \"a\"\nversion = \"1\"\n[source]\npath = \".\"\n[external]\n{external}\n");
+        let file = std::sync::Arc::new(recipes::diag::SourceFile { path: "a.toml".into(), text });
+        let files = vec![LayerFile { file, pyproject: None }];
+        let (mut book, findings) = assemble(&[Layer { name: "recipes".into(), files }]);
+        assert!(findings.is_empty(), "{findings:?}");
+        book.recipes.remove(0)
+    }
+
+    #[test]
+    fn a_missing_compiler_is_told_with_its_package() {
+        let dir = tempfile::tempdir().unwrap();
+        let ambient = host(dir.path(), &[("usr/local/bin/gcc", "")]);
+        let found = missing(&ambient, &recipe("build-requires = [\"virtual:compiler/c\"]"));
+        expect_test::expect![[r#"
+            error[W501] a.toml:6:19: `virtual:compiler/c` is missing on this host
+             6 | build-requires = ["virtual:compiler/c"]
+               |                   ^^^^^^^^^^^^^^^^^^^^ a needs it to build
+              hint: install it: Debian and Ubuntu `apt-get install gcc libc6-dev`, Fedora `dnf install gcc`
+        "#]]
+        .assert_eq(&found[0].render());
+        assert_eq!(found[0].severity, Severity::Error);
+    }
+
+    #[test]
+    fn what_cannot_be_known_is_said_and_no_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let elsewhere = dir.path().join("elsewhere");
+        let ambient = host(dir.path(), &[("usr/include/ffi.h", ""), ("usr/local/bin/swig", "")])
+            .with_var("PATH", elsewhere.as_os_str());
+        for folder in [&elsewhere, &dir.path().join("root/usr/bin")] {
+            std::fs::create_dir_all(folder).unwrap();
+            std::fs::copy("/bin/sh", folder.join("cmake")).unwrap();
+        }
+        std::fs::copy("/bin/sh", elsewhere.join("perl")).unwrap();
+        let external = "build-requires = [\"dep:virtual/compiler/c\", \"pkg:generic/cmake\", \
+                        \"pkg:generic/perl\", \"pkg:generic/swig\"]\n\
+                        host-requires = [\"dep:generic/libffi\", \"dep:generic/zlib@1\", \"pkg:generic/odd\"]\n\
+                        dependencies = [\"pkg:generic/libpq\", \"pkg:generic/rare\"]\n";
+        let told: Vec<String> = missing(&ambient, &recipe(external))
+            .iter()
+            .map(|f| format!("{:?} {} ({})", f.severity, f.message, f.label))
+            .collect();
+        expect_test::expect![[r#"
+            Error `virtual:compiler/c` is missing on this host (a needs it to build)
+            Error `pkg:generic/perl` is missing on this host (a needs it to build)
+            Error `pkg:generic/swig` is missing on this host (a needs it to build)
+            Error `pkg:generic/zlib` is missing on this host (a needs it to build)
+            Warning `pkg:generic/odd` was not found on this host (a needs it to build)
+            Warning `pkg:generic/libpq` was not found on this host (a needs it at run time)
+            Warning `pkg:generic/rare` was not found on this host (a needs it at run time)"#]]
+        .assert_eq(&told.join("\n"));
+        assert!(crate::plan::declares_compiler(&recipe(external)));
     }
 }

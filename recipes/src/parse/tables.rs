@@ -106,7 +106,8 @@ pub(super) fn external(table: &Table, findings: &mut Vec<Finding>) -> External {
 }
 
 /// PEP 725: `virtual:compiler/c`, `virtual:interface/blas`, `pkg:generic/openssl`
-/// (a package URL), or the same after `dep:`.
+/// (a package URL). What PEP 725 says now, `dep:virtual/compiler/c` and
+/// `dep:generic/openssl`, is the same in other words and read as such.
 fn external_name(node: &Node, findings: &mut Vec<Finding>) -> Option<String> {
     let text = node.as_str()?;
     let word = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_graphic() && c != '/');
@@ -121,7 +122,11 @@ fn external_name(node: &Node, findings: &mut Vec<Finding>) -> Option<String> {
         _ => false,
     };
     if good {
-        return Some(text.to_owned());
+        return Some(match (text.strip_prefix("dep:virtual/"), text.strip_prefix("dep:")) {
+            (Some(rest), _) => format!("virtual:{rest}"),
+            (None, Some(rest)) => format!("pkg:{rest}"),
+            (None, None) => text.to_owned(),
+        });
     }
     let guess = match name.trim_start_matches("virtual:").to_ascii_lowercase().as_str() {
         "c" | "gcc" | "cc" | "clang" | "compiler" => "virtual:compiler/c".to_owned(),

@@ -276,7 +276,7 @@ known-vulnerabilities = ["CVE-1"]
               phases: {PostPatch: "sed -i s/a/b/ setup.py", PreCheck: "export HOME=$TMPDIR"}
               external build: ["virtual:compiler/c", "pkg:generic/pkg-config"]
               external host: ["pkg:generic/openssl"]
-              external run: ["dep:generic/git"]
+              external run: ["pkg:generic/git"]
               cargo: line 48
               check: enable true runner Pytest imports Some(["my.lib", "my"])
               check inputs: pytest>=8@53

@@ -7,43 +7,30 @@ use expect_test::expect;
 use super::refusal;
 use crate::output::Output;
 use crate::project::Project;
-use crate::world::{World, python};
-
-/// A world whose PATH holds Python and nothing else.
-fn bare(projects: &[Project]) -> World {
-    let mut world = World::new(projects);
-    let bin = world.path("bin");
-    std::fs::create_dir(&bin).unwrap();
-    std::os::unix::fs::symlink(python(), bin.join("python3")).unwrap();
-    world.set("PATH", bin.display().to_string());
-    world
-}
+use crate::world::World;
 
 #[test]
 fn a_declared_compiler_that_is_not_there() {
-    let wanted = "[external]\nbuild-requires = [\"virtual:compiler/c\"]\n";
-    let world = bare(&[Project::new("hub", "1.0").recipe_says(wanted)]);
+    // What is told of one that is known is a matter of `host`'s own tests:
+    // here the machine may have it.
+    let wanted = "[external]\nbuild-requires = [\"dep:virtual/compiler/unobtainium\"]\n";
+    let world = World::new(&[Project::new("hub", "1.0").recipe_says(wanted)]);
     expect![[r#"
-        error[W501] recipes/hub-1.0.toml:8:19: `virtual:compiler/c` is missing on this host
-         8 | build-requires = ["virtual:compiler/c"]
-           |                   ^^^^^^^^^^^^^^^^^^^^ hub needs it to build
-          hint: install it: Debian and Ubuntu `apt-get install gcc libc6-dev`, Fedora `dnf install gcc`
+        error[W501] recipes/hub-1.0.toml:8:19: `virtual:compiler/unobtainium` is missing on this host
+         8 | build-requires = ["dep:virtual/compiler/unobtainium"]
+           |                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ hub needs it to build
+          hint: install the package that has its program, header or pkg-config file
     "#]]
     .assert_eq(&refusal(&world, 3, &["build", "hub"]));
     assert_eq!(world.index.downloads(), 0);
 }
 
 #[test]
-fn an_external_thing_nobody_has_heard_of() {
+fn an_external_thing_nobody_has_heard_of_is_no_error() {
     let wanted = "[external]\nhost-requires = [\"pkg:generic/unobtainium\"]\n";
     let world = World::new(&[Project::new("hub", "1.0").recipe_says(wanted)]);
-    expect![[r#"
-        error[W501] recipes/hub-1.0.toml:8:18: `pkg:generic/unobtainium` was not found on this host
-         8 | host-requires = ["pkg:generic/unobtainium"]
-           |                  ^^^^^^^^^^^^^^^^^^^^^^^^^ needed by hub
-          hint: install the package that has its program, header or pkg-config file
-    "#]]
-    .assert_eq(&refusal(&world, 3, &["build", "hub"]));
+    let output = world.ok(&["build", "hub"]);
+    output.says(&["warning[W501]", "`pkg:generic/unobtainium` was not found on this host"]);
 }
 
 #[test]
