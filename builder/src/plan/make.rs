@@ -131,7 +131,7 @@ impl<'a> Maker<'a> {
             return Some(made);
         }
         let source = self.source_of(id)?;
-        let own = spec::fetch(self.set.get(id), source, self.facts);
+        let own = spec::fetch(self.set.get(id), source);
         Some(self.add(id, StepKind::Fetch, own, Vec::new()))
     }
 

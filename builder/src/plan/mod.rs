@@ -11,12 +11,17 @@
 //! | installs of the build closure | | yes | | | | |
 //! | interpreter identity | | yes | | layout | markers | yes |
 //! | host identity | | if a compiler is declared | | | | the same |
-//! | level, version of the step kind | yes | yes | yes | yes | yes | yes |
+//! | version of the step kind | yes | yes | yes | yes | yes | yes |
+//! | level | if phases run there | yes | yes | yes | yes | yes |
 //! | relax, remove-tests, namespaces, expect | | | yes | | | |
 //! | name and version | in phases | yes | yes | in phases | | yes |
 //! | a table that is not supported yet | | yes | yes | | | |
 //! | run-time closure | | | | | names, versions | installs |
 //! | check fields, inputs, phases | | | | | | check |
+//!
+//! A fetch knows what was promised, name and version, and no level: bytes are
+//! the same however they are built later. `post-build` is a build phase: it is
+//! a foreign process beside the built tree, and `finish` starts none.
 //!
 //! Never in a key: meta, optional-dependencies, comments, file locations,
 //! mirrors, job counts, timeouts, memory, absolute paths.

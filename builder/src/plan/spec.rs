@@ -25,10 +25,16 @@ const fn version(kind: StepKind) -> u32 {
     }
 }
 
-fn start(kind: StepKind, facts: &Facts) -> KeyWriter {
+/// What starts no foreign process has no isolation.
+fn start_unisolated(kind: StepKind) -> KeyWriter {
     let mut key = KeyWriter::new();
     key.part("kind", kind.word());
     key.part("step version", version(kind).to_string());
+    key
+}
+
+fn start(kind: StepKind, facts: &Facts) -> KeyWriter {
+    let mut key = start_unisolated(kind);
     key.part("isolation", facts.level.word());
     key
 }
@@ -83,8 +89,8 @@ pub fn declares_compiler(recipe: &Recipe) -> bool {
 }
 
 /// `fetch`: what was promised, never where it comes from.
-pub fn fetch(recipe: &Recipe, source: &Source, facts: &Facts) -> KeyWriter {
-    let mut key = start(StepKind::Fetch, facts);
+pub fn fetch(recipe: &Recipe, source: &Source) -> KeyWriter {
+    let mut key = start_unisolated(StepKind::Fetch);
     match source.promise {
         Promise::Hash(hash) => key.part("hash", hash.sri()),
         Promise::Ask | Promise::Local => key.part("hash", "none promised"),
@@ -110,7 +116,7 @@ pub fn fetch(recipe: &Recipe, source: &Source, facts: &Facts) -> KeyWriter {
 
 /// `source`: unpack, patch, phases.
 pub fn source(id: usize, recipe: &Recipe, source: &Source, facts: &Facts, local: &Local) -> KeyWriter {
-    let mut key = start(StepKind::Source, facts);
+    let mut key = start_unisolated(StepKind::Source);
     if let Some(tree) = local.trees.get(&id) {
         key.part("path source", tree.hex());
     }
@@ -125,6 +131,7 @@ pub fn source(id: usize, recipe: &Recipe, source: &Source, facts: &Facts, local:
     }
     phases(&mut key, recipe, &SOURCE_PHASES);
     if recipe.phases.keys().any(|p| SOURCE_PHASES.contains(p)) {
+        key.part("isolation", facts.level.word());
         subject(&mut key, recipe);
     }
     if let Some(epoch) = source.epoch {

@@ -183,16 +183,15 @@ fn the_level_and_the_interpreter_move_keys() {
     let set = set(DEMO);
     let base = make(&set, "app", &facts());
     let other = make(&set, "app", &Facts { level: Level::Env, ..facts() });
-    assert!(base.steps.iter().zip(&other.steps).all(|(a, b)| a.key != b.key));
+    let same = |other: &Plan| -> Vec<&str> {
+        let steps = base.steps.iter().zip(&other.steps);
+        steps.filter(|(a, b)| a.key == b.key).map(|(a, _)| a.kind.word()).collect()
+    };
+    // What is fetched and unpacked once serves every level and interpreter.
+    let sources = ["fetch", "source", "fetch", "source", "fetch", "source"];
+    assert_eq!(same(&other), sources);
     let other = make(&set, "app", &Facts { interpreter: Digest::of(b"new"), ..facts() });
-    let same: Vec<&str> = base
-        .steps
-        .iter()
-        .zip(&other.steps)
-        .filter(|(a, b)| a.key == b.key)
-        .map(|(a, _)| a.kind.word())
-        .collect();
-    assert_eq!(same, ["fetch", "source", "fetch", "source", "fetch", "source"]);
+    assert_eq!(same(&other), sources);
     let other = make(&set, "app", &Facts { host: Digest::of(b"new"), ..facts() });
     assert!(base.steps.iter().zip(&other.steps).all(|(a, b)| a.key == b.key), "no compiler is declared");
 }
@@ -240,7 +239,16 @@ fn phases_move_the_step_that_runs_them() {
     let moved = |name: &str| between(&phase(name, "a"), &phase(name, "b")).first().cloned();
     assert_eq!(moved("post-patch").as_deref(), Some("source"));
     assert_eq!(moved("pre-build").as_deref(), Some("build"));
+    assert_eq!(moved("post-build").as_deref(), Some("build"));
     assert_eq!(moved("post-install").as_deref(), Some("install"));
+    // Where a phase makes the source, the level is part of what it is.
+    let phased =
+        set(&format!("{DEMO}[phases]\npost-patch = \"a\"\n").replace("[check]\nrunner = \"unittest\"\n", ""));
+    let source = |level| {
+        let plan = make(&phased, "app", &Facts { level, ..facts() });
+        plan.steps.iter().find(|s| s.kind == StepKind::Source && s.package == "app 3").unwrap().key
+    };
+    assert_ne!(source(Level::Full), source(Level::Env));
     // There one action runs them all, and nothing is finished.
     let other = |text: &str| {
         format!("{DEMO}[phases]\ninstall = \"{text}\"\n")
