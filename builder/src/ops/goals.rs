@@ -4,10 +4,11 @@
 
 use std::str::FromStr;
 
+use recipes::book::Book;
 use recipes::diag::Finding;
-use recipes::name::ExtraName;
-use recipes::name::Requirement;
+use recipes::name::{ExtraName, PackageName, Requirement};
 use recipes::set::{Closure, Member, PackageSet, RecipeId, Want};
+use recipes::workspace::Environment;
 
 use crate::error::{Error, Result};
 use crate::ops::load::{Loaded, Named};
@@ -39,6 +40,30 @@ pub struct Wanted {
     broken: bool,
 }
 
+/// Takes a word that names an `[env.NAME]`, and no recipe, for that
+/// environment. Gives the interpreter that these environments ask for.
+pub fn environments(loaded: &mut Loaded) -> Result<Option<String>> {
+    let mut python: Option<(String, String)> = None;
+    for named in &mut loaded.named {
+        let Named::Package(word, _) = named else { continue };
+        let Some(environment) = loaded.workspace.envs.get(word) else { continue };
+        let name = PackageName::from_str(word).ok();
+        if loaded.book.recipes.iter().any(|r| Some(&r.pname) == name.as_ref()) {
+            continue;
+        }
+        match (&python, &environment.python) {
+            (Some((first, one)), Some(other)) if one != other => {
+                let message = format!("`[env.{first}]` is for Python {one}, `[env.{word}]` for {other}");
+                return Err(Error::input(message).hint("make one environment of each, or say --python"));
+            }
+            (None, Some(one)) => python = Some((word.clone(), one.clone())),
+            _ => {}
+        }
+        *named = Named::Environment(word.clone());
+    }
+    Ok(python.map(|(_, python)| python))
+}
+
 /// Turns words and `--all`/`--base` into recipes. Naming nothing is an error.
 pub fn resolve(loaded: &Loaded, set: &PackageSet, everything: Everything) -> Result<Wanted> {
     let mut wanted = Wanted { broken: everything.broken, ..Wanted::default() };
@@ -51,8 +76,9 @@ pub fn resolve(loaded: &Loaded, set: &PackageSet, everything: Everything) -> Res
     for named in &loaded.named {
         match named {
             Named::Package(word, folder) => wanted.package(set, (word, *folder)),
-            Named::File(path) => wanted.file(set, path)?,
-            Named::Folder(folder, files) => wanted.folder(set, folder, files)?,
+            Named::File(path) => wanted.file(&loaded.book, path)?,
+            Named::Folder(folder, files) => wanted.folder((&loaded.book, set), folder, files)?,
+            Named::Environment(name) => wanted.environment(set, name, &loaded.workspace.envs[name])?,
         }
     }
     if wanted.goals.is_empty() && wanted.findings.is_empty() {
@@ -99,35 +125,65 @@ impl Wanted {
         }
     }
 
-    fn file(&mut self, set: &PackageSet, path: &str) -> Result<()> {
-        let found: Vec<RecipeId> = of_file(set, path);
+    /// The packages of an `[env.NAME]`, their versions chosen together.
+    fn environment(&mut self, set: &PackageSet, name: &str, environment: &Environment) -> Result<()> {
+        let wants: Vec<Want> = environment
+            .packages
+            .iter()
+            .map(|d| Want {
+                requirement: d.requirement.clone(),
+                from: format!("[env.{name}]"),
+                place: Some(d.place.clone()),
+            })
+            .collect();
+        let closure = match set.close(&[], &wants) {
+            Ok(closure) => closure,
+            Err(findings) => {
+                self.findings.extend(findings);
+                return Ok(());
+            }
+        };
+        if closure.members.is_empty() {
+            return Err(Error::input(format!("`[env.{name}]` has no package for this interpreter")));
+        }
+        for want in wants {
+            let pname = want.requirement.name();
+            // One whose marker does not hold need not be there.
+            let Some(found) = closure.members.iter().find(|m| set.get(m.id).pname == *pname) else {
+                continue;
+            };
+            let extras = want.requirement.parsed.extras.clone();
+            self.findings.extend(extras.iter().filter_map(|extra| unknown_extra(set, found.id, extra)));
+            self.add(Goal { id: found.id, extras });
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, book: &Book, path: &str) -> Result<()> {
+        let found = book.of_file(path);
         if found.is_empty() {
             // Its findings were reported already; nothing else stands for it.
             return Err(Error::input(format!("`{path}` holds no recipe of this set"))
                 .hint("a recipe needs at least `pname`, `version` and `[source]`"));
         }
-        for id in found {
-            self.add(id.into());
+        for &id in found {
+            self.add(RecipeId(id).into());
         }
         Ok(())
     }
 
-    fn folder(&mut self, set: &PackageSet, folder: &str, files: &[String]) -> Result<()> {
+    fn folder(&mut self, (book, set): (&Book, &PackageSet), folder: &str, files: &[String]) -> Result<()> {
         if files.is_empty() {
             return Err(Error::input(format!("there is no recipe in `{folder}`"))
                 .hint("a recipe is a TOML file with `pname`"));
         }
         for file in files {
-            for id in of_file(set, file) {
-                self.add_if_enabled(set, id);
+            for &id in book.of_file(file) {
+                self.add_if_enabled(set, RecipeId(id));
             }
         }
         Ok(())
     }
-}
-
-fn of_file(set: &PackageSet, path: &str) -> Vec<RecipeId> {
-    set.ids().filter(|id| set.get(*id).file.path == path).collect()
 }
 
 /// An extra that was asked for by name and does not exist.

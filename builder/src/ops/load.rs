@@ -4,11 +4,11 @@
 //! Knows where recipe files lie. Must never know what is done with them.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use recipes::book::{self, Book, Layer, LayerFile};
-use recipes::diag::{Finding, Severity, SourceFile};
+use recipes::diag::{Code, Finding, Severity, SourceFile};
 use recipes::node;
 use recipes::workspace::{self, Workspace};
 
@@ -35,7 +35,7 @@ pub struct Loaded {
     pub book: Book,
     /// Errors, warnings and lints of all files.
     pub findings: Vec<Finding>,
-    /// Display path to path on disk.
+    /// The recipe files: display path to path on disk.
     pub disk: BTreeMap<String, PathBuf>,
     /// The display paths that the command line named, each with its recipes.
     pub named: Vec<Named>,
@@ -50,6 +50,8 @@ pub enum Named {
     File(String),
     /// A folder: these recipe files.
     Folder(String, Vec<String>),
+    /// `[env.NAME]` of the workspace; only where an environment is wanted.
+    Environment(String),
 }
 
 impl Loaded {
@@ -74,8 +76,8 @@ fn is_path(word: &str) -> bool {
 /// working folder, and reads it.
 pub fn load(ambient: &Ambient, words: &[String]) -> Result<Loaded> {
     let mut reader = Reader { ambient, disk: BTreeMap::new(), findings: Vec::new() };
-    let named_paths: Vec<PathBuf> =
-        words.iter().filter(|w| is_path(w)).map(|w| ambient.absolute(Path::new(w))).collect();
+    let place = |word: &str| clean(&ambient.absolute(Path::new(word)));
+    let named_paths: Vec<PathBuf> = words.iter().filter(|w| is_path(w)).map(|w| place(w)).collect();
     for (path, word) in named_paths.iter().zip(words.iter().filter(|w| is_path(w))) {
         if !path.exists() {
             return Err(missing(word));
@@ -94,9 +96,9 @@ pub fn load(ambient: &Ambient, words: &[String]) -> Result<Loaded> {
     };
     let mut layers = vec![base_layer()];
     if found.is_some() {
-        layers.extend(reader.workspace_layers(&root, &workspace)?);
+        layers.extend(reader.workspace_layers(&root, &workspace));
     } else if named_paths.is_empty() {
-        layers.push(Layer { name: "recipes".into(), files: reader.folder(&root, false)? });
+        layers.push(Layer { name: "recipes".into(), files: reader.folder(&root, false) });
     }
     let mut named = Vec::new();
     let mut extra = Vec::new();
@@ -105,8 +107,7 @@ pub fn load(ambient: &Ambient, words: &[String]) -> Result<Loaded> {
             named.push(Named::Package(word.clone(), ambient.cwd.join(word).is_dir()));
             continue;
         }
-        let path = ambient.absolute(Path::new(word));
-        named.push(reader.named(&path, found.is_none(), &mut extra)?);
+        named.push(reader.named(&place(word), found.is_none(), &mut extra)?);
     }
     let known: Vec<String> = layers.iter().flat_map(|l| &l.files).map(|f| f.file.path.clone()).collect();
     let mut seen = known;
@@ -130,6 +131,24 @@ fn missing(word: &str) -> Error {
         .hint("name a recipe file, a folder of recipes, or a package")
 }
 
+/// A path without `.` and `..`, so that its ancestors are the folders that
+/// really lie above it.
+fn clean(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                // Above a link is what lies above its target.
+                out = std::fs::canonicalize(&out).unwrap_or(out);
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
 /// The embedded base set as a layer.
 fn base_layer() -> Layer {
     let files = recipes::base::files()
@@ -149,7 +168,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn text(&mut self, path: &Path) -> Result<Arc<SourceFile>> {
+    fn text(&self, path: &Path) -> Result<Arc<SourceFile>> {
         let doing = || format!("failed to read `{}`", path.display());
         let size = std::fs::metadata(path).doing(doing)?.len();
         if size > LARGEST_FILE {
@@ -161,7 +180,6 @@ impl Reader<'_> {
         let text = String::from_utf8(text)
             .map_err(|e| Error::input(doing()).because(format!("it is not UTF-8: {e}")))?;
         let shown = path.strip_prefix(&self.ambient.cwd).unwrap_or(path).display().to_string();
-        self.disk.insert(shown.clone(), path.to_owned());
         Ok(Arc::new(SourceFile { path: shown, text }))
     }
 
@@ -172,61 +190,115 @@ impl Reader<'_> {
         Ok(workspace)
     }
 
-    fn workspace_layers(&mut self, root: &Path, workspace: &Workspace) -> Result<Vec<Layer>> {
+    /// What cannot be read is told with all else that is wrong. Of a file that
+    /// may be no recipe at all it is only said.
+    fn unreadable(&mut self, error: Error, certain: bool) {
+        let severity = if certain { Severity::Error } else { Severity::Warning };
+        let finding = Finding::plain(UNREADABLE, error.doing).with_severity(severity);
+        let known = self.findings.iter_mut().find(|f| f.code == UNREADABLE && f.message == finding.message);
+        if let Some(known) = known {
+            // A file that was named may lie in a folder of the set, too.
+            known.severity = known.severity.max(severity);
+            return;
+        }
+        self.findings.push(Finding { notes: error.causes, hints: error.hints, ..finding });
+    }
+
+    fn workspace_layers(&mut self, root: &Path, workspace: &Workspace) -> Vec<Layer> {
         let mut layers = Vec::new();
         let groups = [("recipes", workspace.recipes.as_slice()), ("overlay", workspace.overlays.as_slice())];
         for (word, folders) in groups {
             for (folder, place) in folders {
-                let path = root.join(folder);
+                let path = clean(&root.join(folder));
                 if !path.is_dir() {
                     let message = format!("there is no folder `{folder}` beside {WORKSPACE_FILE}");
                     self.findings.push(Finding::error(NO_FOLDER, place.clone(), message));
                     continue;
                 }
-                let files = self.folder(&path, true)?;
+                let files = self.folder(&path, true);
                 layers.push(Layer { name: format!("{word} {folder}"), files });
             }
         }
-        Ok(layers)
+        layers
     }
 
-    fn recipe(&mut self, path: &Path) -> Result<LayerFile> {
-        let file = self.text(path)?;
-        let pyproject = self.pyproject(&file, path)?;
-        Ok(LayerFile { file, pyproject })
+    /// A recipe file; nothing for one that cannot be read, or that was not
+    /// `certain` to hold a recipe and does not look like one.
+    fn recipe(&mut self, path: &Path, certain: bool) -> Option<LayerFile> {
+        let file = match self.text(path) {
+            Ok(file) => file,
+            Err(error) => {
+                self.unreadable(error, certain);
+                return None;
+            }
+        };
+        if !certain && !looks_like_recipe(&file.text) {
+            return None;
+        }
+        self.disk.insert(file.path.clone(), path.to_owned());
+        let pyproject = self.pyproject(&file, path);
+        Some(LayerFile { file, pyproject })
     }
 
     /// `version = { from = "pyproject" }` needs the text of the source's file.
-    fn pyproject(&mut self, file: &Arc<SourceFile>, path: &Path) -> Result<Option<String>> {
+    fn pyproject(&mut self, file: &Arc<SourceFile>, path: &Path) -> Option<String> {
         if !file.text.contains("pyproject") {
-            return Ok(None);
+            return None;
         }
         let (table, _) = node::read(file);
-        let Some(dir) = node::path_source_dir(&table) else { return Ok(None) };
+        let dir = node::path_source_dir(&table)?;
         let wanted = path.parent().unwrap_or(Path::new("/")).join(dir).join("pyproject.toml");
-        if wanted.is_file() { Ok(Some(self.text(&wanted)?.text.clone())) } else { Ok(None) }
+        if !wanted.is_file() {
+            return None;
+        }
+        match self.text(&wanted) {
+            Ok(text) => Some(text.text.clone()),
+            Err(error) => {
+                self.unreadable(error, true);
+                None
+            }
+        }
     }
 
     /// The recipe files of a folder, sorted. In a folder that was declared to
     /// hold recipes every TOML file is one; elsewhere only those that say so.
-    fn folder(&mut self, folder: &Path, declared: bool) -> Result<Vec<LayerFile>> {
+    fn folder(&mut self, folder: &Path, declared: bool) -> Vec<LayerFile> {
         let mut paths = Vec::new();
-        collect(folder, (declared, 0), &mut paths)?;
+        self.collect(folder, (declared, 0), &mut paths);
         paths.sort();
-        let mut files = Vec::new();
-        for (path, certain) in paths {
-            let file = self.recipe(&path)?;
-            if certain || looks_like_recipe(&file.file.text) {
-                files.push(file);
+        paths.into_iter().filter_map(|(path, certain)| self.recipe(&path, certain)).collect()
+    }
+
+    /// TOML files below a folder; `certain` ones are recipes whatever they hold.
+    fn collect(&mut self, folder: &Path, (declared, depth): (bool, usize), out: &mut Vec<(PathBuf, bool)>) {
+        let entries = match entries(folder) {
+            Ok(entries) => entries,
+            Err(error) => return self.unreadable(error, true),
+        };
+        // A project's own folder holds TOML files of many tools.
+        let project = ["pyproject.toml", "setup.py", "setup.cfg"].iter().any(|f| folder.join(f).is_file());
+        for (path, name, is_folder) in entries {
+            if name.starts_with('.') {
+                continue;
+            }
+            if is_folder {
+                // Recipes of a workspace may be sorted into folders, and a
+                // folder with a workspace of its own is not ours, nor is one
+                // that was built.
+                let ours = !path.join(WORKSPACE_FILE).is_file() && !path.join(RESULT_MARK).is_file();
+                if declared && depth < DEEPEST && ours {
+                    self.collect(&path, (declared, depth + 1), out);
+                }
+            } else if name.ends_with(".toml") && !FOREIGN.contains(&name.as_str()) && !path.is_dir() {
+                out.push((path, declared && !project));
             }
         }
-        Ok(files)
     }
 
     fn named(&mut self, path: &Path, alone: bool, extra: &mut Vec<LayerFile>) -> Result<Named> {
         let shown = |f: &LayerFile| f.file.path.clone();
         if path.is_dir() {
-            let files = self.folder(path, path.join(WORKSPACE_FILE).is_file())?;
+            let files = self.folder(path, path.join(WORKSPACE_FILE).is_file());
             let names = files.iter().map(shown).collect();
             extra.extend(files);
             return Ok(Named::Folder(path.display().to_string(), names));
@@ -235,19 +307,25 @@ impl Reader<'_> {
             let message = format!("`{}` is not a recipe", path.display());
             return Err(Error::input(message).hint("name the recipe file, or the folder that holds it"));
         }
-        let file = self.recipe(path)?;
-        let name = shown(&file);
-        extra.push(file);
+        // One that cannot be read is told of among the findings.
+        let file = self.recipe(path, true);
+        let name = file.as_ref().map_or_else(|| path.display().to_string(), shown);
+        extra.extend(file);
         if alone {
             // Without a workspace the set is the recipe's folder.
-            extra.extend(self.folder(path.parent().unwrap_or(Path::new("/")), false)?);
+            extra.extend(self.folder(path.parent().unwrap_or(Path::new("/")), false));
         }
         Ok(Named::File(name))
     }
 }
 
 /// The code of a folder that `wheelwright.toml` names and that is not there.
-pub const NO_FOLDER: recipes::diag::Code = recipes::diag::Code("W502");
+pub const NO_FOLDER: Code = Code("W502");
+/// A file or folder of recipes that cannot be read.
+pub const UNREADABLE: Code = Code("W508");
+
+/// Only a result of ours, or a copy of one, has this file.
+const RESULT_MARK: &str = "share/wheelwright/package.json";
 
 fn looks_like_recipe(text: &str) -> bool {
     text.lines().any(|l| {
@@ -256,29 +334,17 @@ fn looks_like_recipe(text: &str) -> bool {
     })
 }
 
-/// TOML files below a folder; `certain` ones are recipes whatever they hold.
-fn collect(folder: &Path, (declared, depth): (bool, usize), out: &mut Vec<(PathBuf, bool)>) -> Result<()> {
+/// What a folder holds: path, name, and whether it is a folder (a link is
+/// none). Names that are not UTF-8 are nobody's recipes.
+fn entries(folder: &Path) -> Result<Vec<(PathBuf, String, bool)>> {
     let doing = || format!("failed to read the folder `{}`", folder.display());
-    // A project's own folder holds TOML files of many tools.
-    let project = ["pyproject.toml", "setup.py", "setup.cfg"].iter().any(|f| folder.join(f).is_file());
+    let mut out = Vec::new();
     for entry in std::fs::read_dir(folder).doing(doing)? {
         let entry = entry.doing(doing)?;
-        let path = entry.path();
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
-        if name.starts_with('.') || name.starts_with("result") {
-            continue;
-        }
-        let kind = entry.file_type().doing(doing)?;
-        if kind.is_dir() {
-            // Recipes of a workspace may be sorted into folders, and a
-            // folder with a workspace of its own is not ours.
-            if declared && depth < DEEPEST && !path.join(WORKSPACE_FILE).is_file() {
-                collect(&path, (declared, depth + 1), out)?;
-            }
-        } else if name.ends_with(".toml") && !FOREIGN.contains(&name) {
-            out.push((path, declared && !project));
+        let is_folder = entry.file_type().doing(doing)?.is_dir();
+        if let Ok(name) = entry.file_name().into_string() {
+            out.push((entry.path(), name, is_folder));
         }
     }
-    Ok(())
+    Ok(out)
 }

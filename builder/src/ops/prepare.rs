@@ -3,15 +3,16 @@
 //!
 //! Knows the recipes' folders. Must never fetch or build.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use recipes::diag::{Code, Finding};
 use recipes::recipe::{Origin, Patch};
 use recipes::set::{PackageSet, RecipeId};
 
-use crate::error::{Error, Result};
-use crate::key::Digest;
+use crate::error::{Error, Kind, Result};
+use crate::key::{Digest, TreeDigest};
 use crate::ops::load::Loaded;
 use crate::plan::Local;
 use crate::store::Store;
@@ -33,6 +34,7 @@ pub fn local(
 ) -> Result<std::result::Result<Local, Vec<Finding>>> {
     let mut local = Local::default();
     let mut findings = Vec::new();
+    let ours = OnceCell::new();
     for &id in needed {
         let Ok(source) = set.source_for(id) else { continue };
         if let Origin::Path { dir, include } = &source.origin {
@@ -45,21 +47,19 @@ pub fn local(
                 );
                 continue;
             }
-            let ours = Ours { files: &own_files(loaded, set, id), stores: &[store.root().to_owned()] };
-            let names = files::path_source(&root, include, &ours).map_err(|e| about(e, &source.base.path))?;
-            let tree = scan::scan_listed(&root, &names)?;
-            let digest = tree.digest();
-            if !store.has_tree(&digest)? {
-                let temp = store.temp_dir()?;
-                let staged = temp.path().join("source");
-                fs::copy_listed(&root, &names, &staged)?;
-                let kept = store.add_tree(&staged)?;
-                if kept != digest {
-                    return Err(Error::input(format!("`{}` changed while it was read", root.display()))
-                        .hint("let the other program finish, and run again"));
+            let ours = ours.get_or_init(|| own_files(loaded));
+            match path_tree((&root, include), ours, store) {
+                Ok(digest) => drop(local.trees.insert(id.0, digest)),
+                // What lies in a user's folder is the user's to mend, with all else.
+                Err(error) if error.kind == Kind::Input => {
+                    let finding = Finding::error(BAD_PATH, source.place.clone(), error.doing);
+                    findings.push(Finding { notes: error.causes, hints: error.hints, ..finding });
+                }
+                Err(error) => {
+                    let recipe = &source.base.path;
+                    return Err(error.within(format!("failed to read the path source of {recipe}")));
                 }
             }
-            local.trees.insert(id.0, digest);
         }
         for patch in &source.patches {
             let Patch::File(name, base) = patch else { continue };
@@ -79,18 +79,28 @@ pub fn local(
     Ok(if findings.is_empty() { Ok(local) } else { Err(findings) })
 }
 
-/// The files that say how a package is built: changing a comment in one must
-/// change no key.
-fn own_files(loaded: &Loaded, set: &PackageSet, id: RecipeId) -> Vec<PathBuf> {
-    let recipe = set.get(id);
-    let files = [&recipe.file.path, &recipe.place.file.path];
-    let bases = recipe.sources.iter().map(|s| &s.base.path);
-    let mut own: Vec<PathBuf> =
-        files.into_iter().chain(bases).filter_map(|p| loaded.disk.get(p)).cloned().collect();
-    own.push(loaded.root.join(super::load::WORKSPACE_FILE));
-    own
+/// A folder's files as a tree in the store.
+fn path_tree((root, include): (&Path, &[String]), ours: &[PathBuf], store: &Store) -> Result<TreeDigest> {
+    let real = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let inside: Vec<PathBuf> = ours.iter().filter(|p| p.starts_with(&real)).cloned().collect();
+    let ours = Ours { files: &inside, stores: &[store.root().to_owned()] };
+    let names = files::path_source(root, include, &ours)?;
+    let tree = scan::scan_listed(root, &names)?;
+    let digest = tree.digest();
+    if !store.has_tree(&digest)? {
+        let temp = store.temp_dir()?;
+        let staged = temp.path().join("source");
+        fs::copy_listed(root, &names, &staged)?;
+        if store.add_tree(&staged)? != digest {
+            return Err(Error::input(format!("`{}` changed while it was read", root.display()))
+                .hint("let the other program finish, and run again"));
+        }
+    }
+    Ok(digest)
 }
 
-fn about(error: Error, recipe: &str) -> Error {
-    error.within(format!("failed to read the path source of {recipe}"))
+/// The files that say how packages are built, of every layer: changing a
+/// comment in one must change no key.
+fn own_files(loaded: &Loaded) -> Vec<PathBuf> {
+    loaded.disk.values().map(|p| p.canonicalize().unwrap_or_else(|_| p.clone())).collect()
 }

@@ -2,24 +2,31 @@
 //!
 //! Knows which files are meant. Must never build or fetch.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-use recipes::diag::Finding;
+use recipes::codes;
+use recipes::diag::{Finding, did_you_mean};
+use recipes::name::Requirement;
+use recipes::recipe::Recipe;
 
 use crate::ambient::Ambient;
 use crate::error::{Error, Result};
-use crate::ops::load::{Loaded, load};
+use crate::ops::load::{Loaded, Named, load};
 
 /// Everything doubtful in the named recipes (all of the workspace's when
 /// none is named): errors, warnings, lints, in file order.
 pub fn lint(ambient: &Ambient, paths: &[String]) -> Result<Vec<Finding>> {
     let loaded = load(ambient, paths)?;
+    let (files, unknown) = meant(&loaded);
     let mut findings = loaded.findings.clone();
-    let files = files(&loaded);
-    for recipe in &loaded.book.recipes {
-        if files.iter().any(|(shown, _)| *shown == recipe.file.path) {
-            findings.extend(recipes::parse::lint(recipe));
-        }
+    findings.extend(unknown);
+    let recipes: BTreeSet<usize> = files.iter().flat_map(|f| loaded.book.of_file(f)).copied().collect();
+    for &recipe in &recipes {
+        let found = recipes::parse::lint(&loaded.book.recipes[recipe]);
+        // Of a recipe that several files make up only what stands in these.
+        let here = |f: &Finding| f.place.as_ref().is_none_or(|p| files.contains(&p.file.path));
+        findings.extend(found.into_iter().filter(here));
     }
     findings.sort_by(|a, b| {
         let at = |f: &Finding| f.place.as_ref().map(|p| (p.file.path.clone(), p.span.start));
@@ -29,31 +36,47 @@ pub fn lint(ambient: &Ambient, paths: &[String]) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// The recipe files on disk that the words meant: display path and path.
-fn files(loaded: &Loaded) -> Vec<(String, PathBuf)> {
-    use crate::ops::load::Named;
-    let mut shown: Vec<String> = Vec::new();
+/// The recipe files that the words mean, by display path, and a finding for
+/// each word that means none.
+fn meant(loaded: &Loaded) -> (BTreeSet<String>, Vec<Finding>) {
+    let mut files = BTreeSet::new();
+    let mut findings = Vec::new();
     for named in &loaded.named {
         match named {
-            Named::File(file) => shown.push(file.clone()),
-            Named::Folder(_, files) => shown.extend(files.iter().cloned()),
-            Named::Package(name, _) => {
-                let of = loaded.book.recipes.iter().filter(|r| r.pname.as_ref() == name);
-                shown.extend(of.map(|r| r.file.path.clone()));
-            }
+            Named::File(file) => drop(files.insert(file.clone())),
+            Named::Folder(_, all) => files.extend(all.iter().cloned()),
+            Named::Package(word, _) => match of_name(loaded, word) {
+                Ok(of) => files.extend(of),
+                Err(finding) => findings.push(finding),
+            },
+            Named::Environment(_) => {}
         }
     }
     if loaded.named.is_empty() {
-        shown.extend(loaded.disk.keys().filter(|p| is_recipe(p)).cloned());
+        files.extend(loaded.disk.keys().cloned());
     }
-    shown.sort();
-    shown.dedup();
-    shown.into_iter().filter_map(|s| loaded.disk.get(&s).map(|p| (s.clone(), p.clone()))).collect()
+    (files, findings)
 }
 
-fn is_recipe(path: &str) -> bool {
-    let name = Path::new(path).file_name().and_then(|n| n.to_str()).unwrap_or("");
-    name != crate::ops::load::WORKSPACE_FILE && name != "pyproject.toml"
+/// The files of the recipes that `flask` or `flask<3` means.
+fn of_name(loaded: &Loaded, word: &str) -> std::result::Result<Vec<String>, Finding> {
+    let wanted: Requirement = word.parse().map_err(|reason: String| {
+        Finding::plain(codes::BAD_REQUIREMENT, format!("`{word}` is no package name: {reason}"))
+            .hint("write NAME or NAME==VERSION")
+    })?;
+    let all = &loaded.book.recipes;
+    let fits = |r: &&Recipe| r.pname == *wanted.name() && wanted.specifiers().contains(&r.version);
+    let found: Vec<String> = all.iter().filter(fits).map(|r| r.file.path.clone()).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let message = format!("no recipe of the set is named `{word}`");
+    let finding = Finding::plain(codes::MISSING_RECIPE, message);
+    let names = all.iter().map(|r| r.pname.as_ref());
+    Err(match did_you_mean(wanted.name().as_ref(), names) {
+        Some(near) => finding.hint(format!("did you mean `{near}`?")),
+        None => finding.hint("`wheelwright list --base` shows all there are"),
+    })
 }
 
 /// What `fmt` did.
@@ -69,8 +92,13 @@ pub struct Formatted {
 pub fn format(ambient: &Ambient, paths: &[String], check: bool) -> Result<Formatted> {
     let loaded = load(ambient, paths)?;
     let mut done = Formatted::default();
-    let files = files(&loaded);
-    if files.is_empty() {
+    let (files, unknown) = meant(&loaded);
+    done.findings.extend(unknown);
+    let files: Vec<(String, PathBuf)> = files
+        .into_iter()
+        .filter_map(|shown| Some((shown.clone(), loaded.disk.get(&shown)?.clone())))
+        .collect();
+    if files.is_empty() && done.findings.is_empty() {
         return Err(Error::input("there is no recipe to lay out").hint("name recipe files or folders"));
     }
     for (shown, path) in files {

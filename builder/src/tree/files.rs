@@ -103,6 +103,11 @@ fn is_ignored(rules: &[Gitignore], path: &Path, is_folder: bool) -> bool {
     matches!(decided, Some(Match::Ignore(_)))
 }
 
+/// The links builds leave, into a store that need not be there any more.
+fn is_result_name(name: &str) -> bool {
+    name == "result" || name.starts_with("result-")
+}
+
 struct Lister<'a> {
     root: &'a Path,
     files: Vec<PathBuf>,
@@ -156,7 +161,7 @@ impl Lister<'_> {
                 return Ok(());
             }
             let stays = text.to_str().is_some_and(|text| link_stays(&path, text));
-            if !stays && !included && path.file_name().starts_with("result") {
+            if !stays && !included && is_result_name(path.file_name()) {
                 return Ok(());
             }
             if !stays {

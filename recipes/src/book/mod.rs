@@ -51,6 +51,8 @@ pub struct Book {
     tables: Vec<Table>,
     /// Layer of each file, by the file's address (the places keep it alive).
     layers: HashMap<usize, Arc<str>>,
+    /// The recipes each file is part of, by its path.
+    of_file: HashMap<String, Vec<usize>>,
 }
 
 /// One value of a recipe: dotted key, value, layer, `file:line`.
@@ -69,6 +71,12 @@ impl Book {
     /// The merged table of a recipe.
     pub fn table(&self, index: usize) -> Option<&Table> {
         self.tables.get(index)
+    }
+
+    /// The recipes a file stands for: the one it holds, the one that took its
+    /// place in a later layer, or those that it extends.
+    pub fn of_file(&self, path: &str) -> &[usize] {
+        self.of_file.get(path).map_or(&[], Vec::as_slice)
     }
 
     /// The layer a place's file belongs to.
@@ -130,6 +138,8 @@ struct Entry {
 struct Shelf {
     entries: Vec<Entry>,
     by_name: HashMap<PackageName, Vec<usize>>,
+    /// Files and the entries they are part of.
+    parts: Vec<(Arc<SourceFile>, usize)>,
     /// Names of files that could not be read well enough to be laid down.
     broken: HashSet<PackageName>,
 }
@@ -161,14 +171,21 @@ pub fn assemble(layers: &[Layer]) -> (Book, Vec<Finding>) {
         }
     }
     let mut book = Book { layers: names, ..Book::default() };
-    for entry in shelf.entries {
+    let mut numbers = HashMap::new();
+    for (at, entry) in shelf.entries.into_iter().enumerate() {
         let layer = &layers[entry.layer].name;
         let (recipe, more) =
             parse::recipe(&entry.table, (&entry.pname, &entry.version), (&entry.file, layer));
         findings.extend(more);
         if let Some(recipe) = recipe.filter(|_| entry.good) {
+            numbers.insert(at, book.recipes.len());
             book.recipes.push(recipe);
             book.tables.push(entry.table);
+        }
+    }
+    for (file, at) in shelf.parts {
+        if let Some(number) = numbers.get(&at) {
+            book.of_file.entry(file.path.clone()).or_default().push(*number);
         }
     }
     (book, in_order(findings, &order))
@@ -216,6 +233,7 @@ impl Shelf {
         let found = same.iter().copied().find(|at| self.entries[*at].version == version);
         let place = text.table.get("pname").map(|n| n.place.clone());
         let entry = Entry { table: text.table, file: text.file, layer, pname, version, good: text.good };
+        self.parts.push((entry.file.clone(), found.unwrap_or(self.entries.len())));
         match found {
             None => {
                 same.push(self.entries.len());
@@ -247,6 +265,7 @@ impl Shelf {
             return;
         }
         for at in targets {
+            self.parts.push((text.file.clone(), at));
             let entry = &mut self.entries[at];
             let start = findings.len();
             if let Some(new) = identity.version.as_ref().filter(|new| **new != entry.version) {

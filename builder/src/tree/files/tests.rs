@@ -96,6 +96,7 @@ fn our_own_files_are_left_out_unless_included() {
     ]);
     symlink("store/trees", folder.path().join("into-store")).unwrap();
     symlink("/nowhere/trees/x", folder.path().join("result")).unwrap();
+    symlink("/nowhere/trees/x", folder.path().join("result-toolz")).unwrap();
     folder.check(expect![".gitignore pyproject.toml results.py results/data"]);
     folder.check_in(
         "",
@@ -120,6 +121,10 @@ fn links_may_not_leave_the_source() {
     symlink("/etc/passwd", folder.path().join("out")).unwrap();
     folder.check(expect![[r#"
         the link `out` -> `/etc/passwd` leaves the source
+        name it in `.gitignore`, or copy what it points to into `ROOT`"#]]);
+    fs::rename(folder.path().join("out"), folder.path().join("results")).unwrap();
+    folder.check(expect![[r#"
+        the link `results` -> `/etc/passwd` leaves the source
         name it in `.gitignore`, or copy what it points to into `ROOT`"#]]);
 }
 
