@@ -72,6 +72,150 @@ fn the_tests_of_dependencies_need_their_inputs_read() {
 }
 
 #[test]
+fn the_workspace_is_that_of_the_folder_that_is_meant() {
+    let world = World::new(&[]);
+    world.write("a/wheelwright.toml", "[set]\nrecipes = [\".\"]\n");
+    world.write("a/broken.toml", "pname = 3\n");
+    world.write("b/wheelwright.toml", "[set]\nrecipes = [\".\"]\n");
+    world.write("b/z.toml", Project::new("z", "1.0").recipe());
+    let mut command = world.command(&["lint", "../b/z.toml"]);
+    let output = command.current_dir(world.work("a")).output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("broken.toml"), "{output:?}");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let mut command = world.command(&["plan", "../b/z.toml"]);
+    let output = command.current_dir(world.work("a")).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "`toy` is not of that workspace: {output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no recipe of the set is named `toy`"));
+}
+
+#[test]
+fn every_file_of_the_set_names_what_it_stands_for() {
+    let world = World::new(&[Project::new("lib", "1.0"), Project::new("old", "1.0")]);
+    world.write("wheelwright.toml", "[set]\nrecipes = [\"recipes\"]\noverlays = [\"over\"]\n");
+    world.write("over/more.toml", "pname = \"lib\"\nextends = true\n[meta]\ndescription = \"x\"\n");
+    world.write("over/old.toml", Project::new("old", "1.0").recipe());
+    // A name that begins like a result's is a recipe's all the same.
+    world.write("recipes/result.toml", Project::new("outcome", "1.0").recipe());
+    world.write("recipes/results/more.toml", Project::new("outcome2", "1.0").recipe());
+    for (file, package) in [
+        ("over/more.toml", "lib 1.0"),
+        ("recipes/old-1.0.toml", "old 1.0"),
+        ("over/old.toml", "old 1.0"),
+        ("outcome", "outcome 1.0"),
+        ("outcome2", "outcome2 1.0"),
+    ] {
+        let output = world.ok(&["plan", file]).to_string();
+        assert!(output.contains(&format!("build    {package}")), "{file}: {output}");
+    }
+}
+
+#[test]
+fn recipes_inside_a_source_are_no_part_of_it() {
+    let world = World::new(&[]);
+    let project = Project::new("lib", "1.0");
+    world.unpack(".", &project);
+    world.recipe("lib", &project.path_recipe(".."));
+    world.write("wheelwright.toml", "[set]\nrecipes = [\"recipes\"]\noverlays = [\"over\"]\n");
+    world.write("over/more.toml", "pname = \"lib\"\nextends = true\n");
+    world.write("data.toml", "a = 1\n");
+    assert!(!world.build(&["lib"]).ran().is_empty());
+    world.write("over/more.toml", "# why\npname = \"lib\"\nextends = true\n");
+    world.write("recipes/toy-1.0.toml", format!("# why\n{}", world.read("recipes/toy-1.0.toml")));
+    assert_eq!(world.build(&["lib"]).ran(), Vec::<String>::new());
+    world.write("data.toml", "a = 2\n");
+    assert!(!world.build(&["lib"]).ran().is_empty(), "other TOML files are source");
+}
+
+#[test]
+fn files_that_cannot_be_read_are_told_with_all_else() {
+    let world = World::new(&[Project::new("good", "1.0")]);
+    world.recipe("latin", "");
+    world.write("recipes/latin.toml", b"pname = \"caf\xe9\"\n");
+    std::os::unix::fs::symlink("nowhere", world.work("recipes/gone.toml")).unwrap();
+    world.recipe("bad", "pnam = \"x\"\n");
+    let output = world.fails(2, &["build", "good"]).to_string();
+    for text in ["recipes/latin.toml", "not UTF-8", "recipes/gone.toml", "unknown key `pnam`"] {
+        assert!(output.contains(text), "{text}: {output}");
+    }
+    // A file beside a recipe that need not be one.
+    world.write("alone/good.toml", Project::new("good", "1.0").path_recipe("."));
+    world.write("alone/data.toml", b"\xe9 = 1\n");
+    std::fs::rename(world.work("wheelwright.toml"), world.work("elsewhere")).unwrap();
+    let output = world.fails(2, &["plan", "alone/good.toml"]).to_string();
+    assert!(output.contains("warning[W508]") && output.contains("`toy`"), "{output}");
+}
+
+#[test]
+fn every_path_source_that_cannot_be_used_is_told() {
+    let world = World::new(&[]);
+    for name in ["one", "two"] {
+        let project = Project::new(name, "1.0");
+        world.unpack(name, &project);
+        std::os::unix::fs::symlink("/etc/hostname", world.work(name).join("out")).unwrap();
+        world.recipe(name, &project.path_recipe(&format!("../{name}")));
+    }
+    let output = world.fails(2, &["build", "one", "two"]).to_string();
+    assert_eq!(output.matches("the link `out`").count(), 2, "{output}");
+    assert!(output.contains("recipes/one.toml") && output.contains("recipes/two.toml"), "{output}");
+}
+
+#[test]
+fn a_word_that_means_no_recipe_is_a_finding_of_lint() {
+    let world = World::new(&[Project::new("Good.Name", "1.0")]);
+    let output = world.fails(2, &["lint", "nosuchpkg"]).to_string();
+    assert!(output.contains("error[W401]") && output.contains("nosuchpkg"), "{output}");
+    let output = world.fails(2, &["lint", "goodname"]).to_string();
+    assert!(output.contains("did you mean `good-name`?"), "{output}");
+    let lints = world.ok(&["lint", "recipes/Good.Name-1.0.toml"]).stdout;
+    assert!(!lints.is_empty());
+    assert_eq!(world.ok(&["lint", "good_name"]).stdout, lints);
+    assert_eq!(world.ok(&["lint", "Good-Name==1.0"]).stdout, lints);
+    world.fails(2, &["fmt", "--check", "nosuchpkg"]);
+}
+
+#[test]
+fn what_was_fetched_serves_every_isolation() {
+    let world = World::new(&[Project::new("hub", "1.0")]);
+    world.ok(&["build", "hub"]);
+    world.ok(&["build", "hub", "--offline", "--isolation", "env"]);
+}
+
+#[test]
+fn an_environment_of_the_workspace_is_its_packages() {
+    let world = World::new(&[
+        Project::new("lib", "1.0"),
+        Project::new("lib", "2.0"),
+        extra(Project::new("tool", "1.0").needs("lib<2"), "more", "third"),
+        Project::new("third", "1.0"),
+    ]);
+    let workspace = "[set]\nrecipes = [\"recipes\"]\n[env.dev]\npackages = [\"lib\", \"tool[more]\", \
+                     \"nowhere; sys_platform == 'nowhere'\"]\n[env.lib]\npackages = [\"tool\"]\n";
+    world.write("wheelwright.toml", workspace);
+    let say = "import lib, tool, third; print(lib.VERSION)";
+    let output = world.ok(&["run", "dev", "--", "python", "-c", say]);
+    assert_eq!(output.stdout, "1.0\n", "the versions are chosen together");
+    world.ok(&["env", "dev", "--out", "made"]);
+    assert!(world.work("made/bin/python").exists());
+    // A recipe of that name comes first.
+    let output = world.ok(&["run", "lib", "--", "python", "-c", "import lib; print(lib.VERSION)"]);
+    assert_eq!(output.stdout, "2.0\n");
+    world.write(
+        "wheelwright.toml",
+        format!("{workspace}[env.old]\npackages = [\"lib\"]\npython = \"3.99\"\n"),
+    );
+    let output = world.fails(3, &["run", "old", "--", "true"]).to_string();
+    assert!(output.contains("failed to find CPython 3.99"), "{output}");
+    world.write("wheelwright.toml", format!("{workspace}[python]\ndefault = \"3.98\"\n"));
+    for args in [&["run", "dev", "--", "true"][..], &["build", "lib"], &["tree", "lib"]] {
+        let output = world.fails(3, args).to_string();
+        assert!(output.contains("failed to find CPython 3.98"), "{output}");
+    }
+    world.write("wheelwright.toml", format!("{workspace}[env.gone]\npackages = [\"nowhere\"]\n"));
+    let output = world.fails(2, &["run", "gone", "--", "true"]).to_string();
+    assert!(output.contains("error[W401] wheelwright.toml:"), "{output}");
+}
+
+#[test]
 fn without_checks_nobody_needs_what_tests_need() {
     let world = World::new(&[tested("lone", "nowhere")]);
     let output = world.fails(2, &["build", "lone"]).to_string();

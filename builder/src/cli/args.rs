@@ -247,7 +247,8 @@ pub struct FmtArgs {
 /// `env`.
 #[derive(Clone, Debug, Args)]
 pub struct EnvArgs {
-    /// Packages (`flask`, `flask[async]`), or paths of recipes.
+    /// Packages (`flask`, `flask[async]`), paths of recipes, or an `[env.NAME]`
+    /// of the workspace.
     #[arg(required = true)]
     pub packages: Vec<String>,
     /// Where the environment goes.
@@ -261,7 +262,7 @@ pub struct EnvArgs {
 /// `run`.
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// Packages, then `--` and the command.
+    /// Packages or an `[env.NAME]` of the workspace, then `--` and the command.
     #[arg(required = true)]
     pub packages: Vec<String>,
     /// The command and its arguments.

@@ -10,7 +10,7 @@ use recipes::set::{PackageSet, RecipeId, Tests};
 use crate::ambient::Ambient;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, StepKind};
-use crate::ops::goals::{Everything, Goal, resolve};
+use crate::ops::goals::{Everything, Goal, environments, resolve};
 use crate::ops::load::{Loaded, load};
 use crate::ops::machines::{Machines, Settings, open};
 use crate::ops::report::Report;
@@ -61,7 +61,7 @@ pub struct Request {
     /// Whose tests are run.
     pub tests: Tests,
     /// The goals are for one environment: one version of each name among all
-    /// their closures together.
+    /// their closures together; a word may name an `[env.NAME]`.
     pub joined: bool,
     /// The machine.
     pub settings: Settings,
@@ -71,11 +71,16 @@ pub struct Request {
 
 /// Loads, checks and plans.
 pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
-    let loaded = load(ambient, &request.words)?;
+    let mut loaded = load(ambient, &request.words)?;
     if loaded.is_broken() {
         return Ok(Prepared::Findings(loaded.findings));
     }
-    let machines = open(ambient, &request.settings, &loaded.workspace)?;
+    let mut settings = request.settings.clone();
+    if request.joined {
+        let asked = environments(&mut loaded)?;
+        settings.python = settings.python.or(asked);
+    }
+    let machines = open(ambient, &settings, &loaded.workspace)?;
     let set = PackageSet::new(loaded.book.recipes.clone(), machines.interpreter.target.clone());
     let wanted = resolve(&loaded, &set, request.everything)?;
     let mut findings = loaded.findings.clone();
