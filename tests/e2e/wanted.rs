@@ -154,8 +154,11 @@ fn every_path_source_that_cannot_be_used_is_told() {
         std::os::unix::fs::symlink("/etc/hostname", world.work(name).join("out")).unwrap();
         world.recipe(name, &project.path_recipe(&format!("../{name}")));
     }
+    let more = Project::new("two", "1.0").needs("nowhere").path_recipe("../two");
+    world.recipe("two", &format!("{more}[meta]\nbroken = true\n"));
     let output = world.fails(2, &["build", "one", "two"]).to_string();
     assert_eq!(output.matches("the link `out`").count(), 2, "{output}");
+    assert!(output.contains("named `nowhere`") && output.contains("error[W506]"), "{output}");
     assert!(output.contains("recipes/one.toml") && output.contains("recipes/two.toml"), "{output}");
 }
 

@@ -86,17 +86,15 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
     let mut findings = loaded.findings.clone();
     findings.extend(wanted.findings);
     findings.extend(set.findings(&wanted.goals, request.tests));
-    if broken(&findings) {
-        return Ok(Prepared::Findings(findings));
-    }
-    let beside = if request.joined { beside(&set, &wanted.goals) } else { Ok(Vec::new()) };
-    let beside = match beside {
-        Ok(beside) => beside,
-        Err(more) => {
-            findings.extend(more);
-            return Ok(Prepared::Findings(findings));
-        }
+    let beside = match request.joined && !broken(&findings) {
+        true => beside(&set, &wanted.goals),
+        false => Ok(Vec::new()),
     };
+    let beside = beside.unwrap_or_else(|more| {
+        findings.extend(more);
+        Vec::new()
+    });
+    // What else is wrong is told with it: closures go as far as they can.
     let mut needed = set.touched(&wanted.goals, request.tests);
     needed.extend(set.touched(&beside, Tests::None));
     findings.extend(judge::findings(&set, &needed, request.everything.broken));
@@ -104,14 +102,13 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
         findings.extend(host::missing(ambient, set.get(id)));
     }
     let local = prepare::local(&loaded, &set, &needed, &machines.store)?;
-    let local = match local {
-        Ok(local) if !broken(&findings) => local,
-        Ok(_) => return Ok(Prepared::Findings(findings)),
-        Err(more) => {
-            findings.extend(more);
-            return Ok(Prepared::Findings(findings));
-        }
-    };
+    let local = local.unwrap_or_else(|more| {
+        findings.extend(more);
+        Local::default()
+    });
+    if broken(&findings) {
+        return Ok(Prepared::Findings(findings));
+    }
     let compiler = needed.iter().any(|id| declares_compiler(set.get(*id)));
     let facts = facts(ambient, &machines, compiler)?;
     let goals = Goals {
