@@ -121,6 +121,7 @@ impl World {
 
     /// Writes a file of the workspace.
     pub fn write(&self, relative: &str, text: impl AsRef<[u8]>) {
+        assert!(Path::new(relative).is_relative(), "`{relative}` is outside the world");
         let path = self.work(relative);
         std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("the folder is ours");
         std::fs::write(&path, text).expect("the folder is ours");
@@ -129,7 +130,8 @@ impl World {
     /// Writes a project's source into a folder of the workspace.
     pub fn unpack(&self, folder: &str, project: &Project) {
         for (path, bytes) in project.source() {
-            self.write(&format!("{folder}/{path}"), bytes);
+            // Joined, not written with a slash: an empty folder is the workspace.
+            self.write(&Path::new(folder).join(path).to_string_lossy(), bytes);
         }
     }
 
