@@ -162,6 +162,20 @@ fn an_application_exposes_its_own_executables_with_its_own_closure() {
 }
 
 #[test]
+fn an_application_that_runs_writes_nothing_into_the_store() {
+    let say =
+        "def main():\n    import os\n    print(os.path.realpath(__file__), os.path.exists(__cached__))\n";
+    let world =
+        World::new(&[Project::new("bike", "1.0").application().code(say).console("bike", "bike:main")]);
+    world.ok(&["build", "bike"]);
+    let output = Command::new(world.work("result/bin/bike")).env_clear().output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    // Beside its byte code, so that root's interpreter need not write any.
+    assert!(said.contains("/store/local/") && said.ends_with(" True\n"), "{said} {output:?}");
+    world.ok(&["store", "verify"]);
+}
+
+#[test]
 fn environments_hold_packages_side_by_side() {
     let world = World::new(&[
         Project::new("hub", "1.0"),

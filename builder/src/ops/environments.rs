@@ -15,7 +15,7 @@ use crate::event::StepKind;
 use crate::key::TreeDigest;
 use crate::ops::build::{Built, Planned};
 use crate::ops::goals::{self, Goal};
-use crate::ops::steps::env::{bound_name, compose, install_of, member_parts, members};
+use crate::ops::steps::env::{bound_name, compose, install_of, member_parts, members, with_code};
 use crate::outputs::env::{Composed, Style};
 use crate::outputs::modules::Member;
 use crate::store::realisation::{Output, PythonModule};
@@ -50,7 +50,7 @@ pub fn closure_members(planned: &Planned, built: &Built, goals: &[Goal]) -> Resu
                 name: recipe.pname.to_string(),
                 version: recipe.version.to_string(),
                 module: None,
-                tree: planned.machines.store.tree_path(tree),
+                tree: with_code(&planned.machines, tree)?,
             });
             continue;
         }

@@ -72,27 +72,31 @@ pub fn host(machines: &Machines) -> Host {
     }
 }
 
-/// Installs with their byte code, ready to be composed. Those that have none
-/// yet are compiled together, in one process of the interpreter.
+/// Installs with their byte code, ready to be composed.
 pub fn members(machines: &Machines, installs: &[(PythonModule, TreeDigest)]) -> Result<Vec<Member>> {
-    let name = companion_name(machines);
+    let member = |(module, tree): &(PythonModule, TreeDigest)| {
+        Ok(Member::of(module.clone(), with_code(machines, tree)?))
+    };
+    installs.iter().map(member).collect()
+}
+
+/// The companion of an install that holds its byte code too. What an
+/// environment links to must have it: root's interpreter writes what is
+/// missing, through links and read-only modes, and a tree must not change.
+pub fn with_code(machines: &Machines, tree: &TreeDigest) -> Result<PathBuf> {
     let store = &machines.store;
-    let mut out = Vec::new();
-    for (module, tree) in installs {
-        let make = |into: &Path| {
-            let made = into.with_extension("tree");
-            copy_tree(&store.tree_path(tree), &made, Copying::Linked, None)?;
-            let site = made.join(machines.interpreter.site_packages());
-            if site.is_dir() {
-                crate::python::bytecode::compile(&machines.interpreter.exe, &[site])?;
-            }
-            std::fs::remove_dir(into)
-                .and_then(|()| std::fs::rename(&made, into))
-                .doing(|| format!("failed to make `{}`", into.display()))
-        };
-        out.push(Member::of(module.clone(), store.companion(tree, &name, &make)?));
-    }
-    Ok(out)
+    let make = |into: &Path| {
+        let made = into.with_extension("tree");
+        copy_tree(&store.tree_path(tree), &made, Copying::Linked, None)?;
+        let site = made.join(machines.interpreter.site_packages());
+        if site.is_dir() {
+            crate::python::bytecode::compile(&machines.interpreter.exe, &[site])?;
+        }
+        std::fs::remove_dir(into)
+            .and_then(|()| std::fs::rename(&made, into))
+            .doing(|| format!("failed to make `{}`", into.display()))
+    };
+    store.companion(tree, &companion_name(machines), &make)
 }
 
 /// Byte code depends on the interpreter's magic number, which its identity
