@@ -185,6 +185,26 @@ fn damage_is_found_and_repaired() {
     world.ok(&["store", "verify"]);
 }
 
+#[test]
+fn a_repair_leaves_no_damaged_byte_to_build_with_or_to_run() {
+    let world = World::new(&[Project::new("hub", "1.0").console("hub", "hub:main")]);
+    world.ok(&["build", "hub"]);
+    // The install itself: the result and the environments share its files.
+    let module = format!("lib/python{}/site-packages/hub/__init__.py", crate::world::python_version());
+    let trees = contents(&world.path("store")).into_iter().filter(|p| p.starts_with("trees/"));
+    let install = trees.map(|p| world.path("store").join(p)).find(|p| p.join(&module).is_file()).unwrap();
+    let file = install.join(&module);
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    std::fs::write(&file, "VERSION = \"bad\"\n").unwrap();
+    assert_eq!(world.python("import hub; print(open(hub.__file__).read())"), "VERSION = \"bad\"");
+    let output = world.ok(&["store", "verify", "--repair"]);
+    output.says(&["removed, because it held damaged files: [ROOT]/store/envs/"]);
+    world.ok(&["build", "hub"]);
+    assert_eq!(world.python("import hub; print(hub.VERSION)"), "1.0");
+    assert_eq!(world.python("import hub; print(open(hub.__file__).read())"), "VERSION = \"1.0\"");
+    world.ok(&["store", "verify"]);
+}
+
 /// A file system of its own for the store, in a mount namespace that ends
 /// with the command.
 #[test]

@@ -111,6 +111,13 @@ pub fn store(ambient: &Ambient, common: &Common, args: &StoreArgs) -> Outcome {
                 return Ok(None);
             }
             if repair {
+                for path in &report.removed {
+                    print::talk(&format!("removed, because it held damaged files: {}", path.display()));
+                }
+                for path in &report.affected {
+                    let path = path.display();
+                    print::talk(&format!("`{path}` holds damaged files: remove it and make it again"));
+                }
                 print::talk(&format!(
                     "{} results are forgotten: the next run makes them again",
                     report.forgotten

@@ -5,18 +5,19 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::Store;
 use super::gc::{entries, move_away};
 use super::input::Input;
 use super::realisation::Realisation;
 use super::realised::outputs;
+use super::roots::Reach;
 use super::session::Gate;
 use super::state::sql;
-use crate::error::Result;
+use super::{Store, fan_out};
+use crate::error::{IoContext as _, Result};
 use crate::key::{Digest, StepKey, TreeDigest};
 use crate::tree::fs::scan;
 
@@ -37,6 +38,11 @@ pub struct VerifyReport {
     pub database: Vec<String>,
     /// Realisations that were forgotten, so that the next run makes them again.
     pub forgotten: usize,
+    /// Companions, environments and results that held damaged bytes under
+    /// another name and were removed with them; sorted.
+    pub removed: Vec<PathBuf>,
+    /// Folders of users (working environments) that hold damaged bytes; sorted.
+    pub affected: Vec<PathBuf>,
 }
 
 impl VerifyReport {
@@ -95,16 +101,21 @@ impl Store {
             let wanted = |r: &Realisation| outputs(r).any(|o| bad.contains(&o) || !self.is_there_now(&o));
             let keys: Vec<StepKey> = rows.iter().filter(|r| wanted(&r.realisation)).map(|r| r.key).collect();
             report.forgotten = keys.len();
-            self.remove_bad(&report, &keys)?;
+            self.remove_bad(&mut report, &bad, &keys)?;
         }
         Ok(report)
     }
 
-    fn remove_bad(&self, report: &VerifyReport, keys: &[StepKey]) -> Result<()> {
+    fn remove_bad(&self, report: &mut VerifyReport, bad: &BTreeSet<Input>, keys: &[StepKey]) -> Result<()> {
         let trash = self.temp_dir()?;
         let _gate = Gate::exclusive(self.root())?;
         self.state().forget(keys)?;
-        for (n, (path, _)) in report.corrupted.iter().enumerate() {
+        let tainted = Tainted::of(self, bad);
+        report.removed = tainted.in_store()?;
+        report.affected = tainted.of_users()?;
+        // What is damaged goes last: a repair that is cut short finds it again.
+        let damaged = report.corrupted.iter().map(|(path, _)| path);
+        for (n, path) in report.removed.iter().chain(damaged).enumerate() {
             if path.symlink_metadata().is_ok() {
                 move_away(path, &trash.path().join(n.to_string()))?;
             }
@@ -132,6 +143,74 @@ impl Store {
     }
 }
 
+/// Damaged bytes by every name they have: a companion, a build's environment
+/// and a result hold hard links to the files of a tree or wheel, or links to
+/// the folder, and are taken again by name alone.
+struct Tainted<'a> {
+    store: &'a Store,
+    bad: &'a BTreeSet<Input>,
+    companions: Vec<PathBuf>,
+    /// Device and inode of every file of what is damaged.
+    files: BTreeSet<(u64, u64)>,
+}
+
+impl<'a> Tainted<'a> {
+    fn of(store: &'a Store, bad: &'a BTreeSet<Input>) -> Self {
+        let mut tainted = Self { store, bad, companions: Vec::new(), files: BTreeSet::new() };
+        for input in bad {
+            let files = &mut tainted.files;
+            each_file(&store.path_of(input), &mut |id| _ = files.insert(id));
+            if let Input::Tree(digest) = input {
+                let companions = fan_out(&store.root().join("local"), &digest.0);
+                // Its byte code was perhaps compiled from what is damaged.
+                each_file(&companions, &mut |id| _ = files.insert(id));
+                tainted.companions.extend(companions.is_dir().then_some(companions));
+            }
+        }
+        tainted
+    }
+
+    fn in_store(&self) -> Result<Vec<PathBuf>> {
+        let envs = self.store.envs_dir();
+        let doing = || format!("failed to read `{}`", envs.display());
+        let mut out = self.companions.clone();
+        for entry in std::fs::read_dir(&envs).doing(doing)? {
+            let path = entry.doing(doing)?.path();
+            if self.holds(&path) {
+                out.push(path);
+            }
+        }
+        out.sort();
+        Ok(out)
+    }
+
+    fn of_users(&self) -> Result<Vec<PathBuf>> {
+        let folders = self.store.roots()?.into_iter().filter(|r| r.alive && r.target.is_empty());
+        Ok(folders.map(|root| root.link).filter(|folder| self.holds(folder)).collect())
+    }
+
+    fn holds(&self, folder: &Path) -> bool {
+        let mut reach = Reach::default();
+        reach.links_below(self.store.root(), folder);
+        let mut shared = !reach.bytes.is_disjoint(self.bad);
+        each_file(folder, &mut |id| shared |= self.files.contains(&id));
+        shared
+    }
+}
+
+/// Calls back with device and inode of each file below, links not followed.
+fn each_file(path: &Path, see: &mut dyn FnMut((u64, u64))) {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(meta) = path.symlink_metadata() else { return };
+    if meta.is_file() {
+        see((meta.dev(), meta.ino()));
+    } else if meta.is_dir() {
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            each_file(&entry.path(), see);
+        }
+    }
+}
+
 fn check((what, path): (Input, PathBuf)) -> Checked {
     let found = match &what {
         Input::Blob(expected) => check_blob(&path, expected),
@@ -144,7 +223,7 @@ fn check((what, path): (Input, PathBuf)) -> Checked {
     Checked { what, path, found }
 }
 
-fn check_blob(path: &std::path::Path, expected: &Digest) -> Result<u64, String> {
+fn check_blob(path: &Path, expected: &Digest) -> Result<u64, String> {
     let meta = path.symlink_metadata().map_err(|e| e.to_string())?;
     if !meta.is_file() {
         return Err("it is not a file".to_owned());

@@ -40,6 +40,56 @@ fn a_flipped_byte_is_found_and_repaired() {
 }
 
 #[test]
+fn damage_goes_with_every_name_it_has() {
+    let (dir, store) = store();
+    let (_temp, staged) = stage(&store, &[("a", "1"), ("b", "2")]);
+    let bad = store.add_tree(&staged).unwrap();
+    let (_temp, staged) = stage(&store, &[("a", "fine")]);
+    let fine = store.add_tree(&staged).unwrap();
+    let wheel = store.add_blob_bytes(b"wheel").unwrap();
+    let companion = |tree: &TreeDigest| {
+        let make = |into: &Path| {
+            fs::hard_link(store.tree_path(tree).join("a"), into.join("a")).unwrap();
+            Ok(())
+        };
+        store.companion(tree, "code", &make).unwrap()
+    };
+    let (bad_code, fine_code) = (companion(&bad), companion(&fine));
+    let env = |name: &str, fill: &dyn Fn(&Path)| {
+        let temp = store.temp_dir().unwrap();
+        let staged = temp.path().join("env");
+        fs::create_dir(&staged).unwrap();
+        fill(&staged);
+        store.add_env(name, &staged).unwrap()
+    };
+    let to_local = |tree: &TreeDigest| format!("../../local/{}/{}/code", &tree.hex()[..2], &tree.hex()[2..]);
+    let damaged = [
+        env("cell-1", &|at| fs::hard_link(bad_code.join("a"), at.join("a")).unwrap()),
+        env("env-1", &|at| std::os::unix::fs::symlink(to_local(&bad), at.join("a")).unwrap()),
+        env("result-1", &|at| fs::hard_link(store.blob_path(&wheel), at.join("w.whl")).unwrap()),
+    ];
+    let sound = [
+        env("cell-2", &|at| fs::hard_link(fine_code.join("a"), at.join("a")).unwrap()),
+        env("env-2", &|at| std::os::unix::fs::symlink(to_local(&fine), at.join("a")).unwrap()),
+    ];
+    let venv = dir.path().join("venv");
+    fs::create_dir(&venv).unwrap();
+    fs::hard_link(bad_code.join("a"), venv.join("a")).unwrap();
+    store.add_root(&venv, &[]).unwrap();
+    flip(&store.tree_path(&bad).join("a"));
+    flip(&store.blob_path(&wheel));
+    assert!(store.verify(false).unwrap().removed.is_empty());
+    let report = store.verify(true).unwrap();
+    let mut expected = damaged.to_vec();
+    expected.push(bad_code.parent().unwrap().to_owned());
+    expected.sort();
+    assert_eq!(report.removed, expected);
+    assert_eq!(report.affected, [venv]);
+    assert!(damaged.iter().chain([&bad_code]).all(|path| !path.exists()));
+    assert!(sound.iter().chain([&fine_code]).all(|path| path.exists()));
+}
+
+#[test]
 fn what_is_missing_is_reported_and_made_again() {
     let (_dir, store) = store();
     let blob = store.add_blob_bytes(b"wheel").unwrap();
