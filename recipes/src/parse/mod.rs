@@ -22,6 +22,7 @@ mod wrap;
 
 pub use lint::lint;
 pub(crate) use source::{ORIGINS, plain_address};
+pub use specifier::{mend_requirement, mend_specifiers};
 
 /// Name and version: what a recipe is known by before anything else is read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use pep440_rs::VersionSpecifier;
 
-use crate::name::Version;
+use crate::name::{Requirement, Version, VersionSpecifiers};
 
 /// One clause that cannot be read.
 #[derive(Debug)]
@@ -92,6 +92,25 @@ pub(super) fn mended(text: &str, troubles: &[Trouble]) -> Option<String> {
     let specifiers =
         if out.trim_start().starts_with(['<', '>', '=', '!', '~']) { 0..out.len() } else { range };
     self::troubles(&out, specifiers).is_empty().then_some(out)
+}
+
+/// Version specifiers as a recipe may have them: the text, or what was meant
+/// by one of old releases' oddities (`>=3.6.*`, a comma too many).
+pub fn mend_specifiers(text: &str) -> Option<String> {
+    if VersionSpecifiers::from_str(text).is_ok() {
+        return Some(text.to_owned());
+    }
+    let mended = mended(text, &troubles(text, 0..text.len()))?;
+    VersionSpecifiers::from_str(&mended).is_ok().then_some(mended)
+}
+
+/// The same for a requirement.
+pub fn mend_requirement(text: &str) -> Option<String> {
+    if Requirement::from_str(text).is_ok() {
+        return Some(text.to_owned());
+    }
+    let mended = mended(text, &troubles(text, range_of(text)))?;
+    Requirement::from_str(&mended).is_ok().then_some(mended)
 }
 
 /// Why one clause is refused, and what to write instead.
@@ -215,5 +234,19 @@ mod tests {
     fn the_highest_number_has_no_next() {
         assert_eq!(next_major("1.4"), Some(2));
         assert_eq!(next_major(&u64::MAX.to_string()), None);
+    }
+
+    #[test]
+    fn oddities_of_old_releases_are_mended() {
+        assert_eq!(mend_specifiers(">=3.6.*").as_deref(), Some(">=3.6"));
+        assert_eq!(mend_specifiers(">=2.7, !=3.0.*,").as_deref(), Some(">=2.7, !=3.0.*"));
+        assert_eq!(mend_specifiers(">=3.9").as_deref(), Some(">=3.9"));
+        assert_eq!(mend_specifiers("three"), None);
+        assert_eq!(mend_requirement("a>=1.*,; b == '1'"), None, "no such marker");
+        assert_eq!(
+            mend_requirement("a>=1.*,<2; os_name == 'nt'").as_deref(),
+            Some("a>=1,<2; os_name == 'nt'")
+        );
+        assert_eq!(mend_requirement("a (>=1,)").as_deref(), Some("a (>=1)"));
     }
 }

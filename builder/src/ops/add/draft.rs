@@ -6,9 +6,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::str::FromStr as _;
+use std::sync::Arc;
 
-use recipes::name::{PackageName, Requirement, Sha256, Version};
+use recipes::book::{Layer, LayerFile, assemble};
+use recipes::diag::{Finding, Severity, SourceFile};
+use recipes::marker::{ExtraSplit, split_extra};
+use recipes::name::{PackageName, Sha256, Version};
+use recipes::parse::{mend_requirement, mend_specifiers};
 
 use super::native::{self, Native};
 use crate::error::{Error, Result};
@@ -126,9 +130,15 @@ impl Draft {
         let _ = writeln!(out, "pname = {}", quote(name.as_ref()));
         let _ = writeln!(out, "version = {}", quote(&version.to_string()));
         if let Some(python) = metadata.one("requires-python") {
-            let _ = writeln!(out, "requires-python = {}", quote(python));
+            match mend_specifiers(python) {
+                Some(text) => {
+                    let _ = writeln!(out, "requires-python = {}", quote(&text));
+                }
+                None => notes.push(format!("`Requires-Python: {python}` cannot be read and was left out")),
+            }
         }
-        let _ = writeln!(out, "build-system = {}", list(&build.requires));
+        let requires: Vec<String> = build.requires.iter().filter_map(|r| readable(r, &mut notes)).collect();
+        let _ = writeln!(out, "build-system = {}", list(&requires));
         let (always, extras) = requirements(metadata, &mut notes);
         if !always.is_empty() {
             let _ = writeln!(out, "dependencies = {}", list(&always));
@@ -149,6 +159,28 @@ impl Draft {
     pub fn text(&self) -> String {
         self.lines.clone()
     }
+
+    /// The recipe's text for a file, laid out. One that would not load is
+    /// never written: the error says what of the release it cannot say.
+    pub fn recipe(&self, path: &Path) -> Result<String> {
+        let doing = || format!("failed to make the recipe `{}`", path.display());
+        let file = |text| Arc::new(SourceFile { path: path.display().to_string(), text });
+        let laid_out =
+            recipes::format::format(&file(self.text())).map_err(|all| told(Error::bug(doing()), &all))?;
+        let files = vec![LayerFile { file: file(laid_out.clone()), pyproject: None }];
+        let (_, findings) = assemble(&[Layer { name: "recipes".into(), files }]);
+        let errors: Vec<Finding> = findings.into_iter().filter(|f| f.severity == Severity::Error).collect();
+        if errors.is_empty() {
+            return Ok(laid_out);
+        }
+        let error = told(Error::input(doing()), &errors);
+        Err(error.hint("what the release says of itself has no place in a recipe: write it by hand"))
+    }
+}
+
+fn told(mut error: Error, findings: &[Finding]) -> Error {
+    error.causes.extend(findings.iter().map(|f| f.message.clone()));
+    error
 }
 
 fn native_tables(out: &mut String, native: &Native, (optional, notes): (bool, &mut Vec<String>)) {
@@ -233,14 +265,15 @@ type Extras = BTreeMap<String, Vec<String>>;
 fn requirements(metadata: &Metadata, notes: &mut Vec<String>) -> (Vec<String>, Extras) {
     let (mut always, mut extras) = (Vec::new(), Extras::new());
     for text in metadata.all("requires-dist") {
-        if Requirement::from_str(text).is_err() {
-            notes.push(format!("the requirement `{text}` cannot be read and was left out"));
-            continue;
-        }
-        match split_extra(text) {
-            Split::Always => always.push(text.to_owned()),
-            Split::Extra(extra, rest) => extras.entry(extra).or_default().push(rest),
-            Split::Unclear => {
+        let Some(text) = readable(text, notes) else { continue };
+        match split_extra(&text) {
+            ExtraSplit::Always => always.push(text),
+            ExtraSplit::Extras(parts) => {
+                for (extra, rest) in parts {
+                    extras.entry(extra.to_string()).or_default().push(rest);
+                }
+            }
+            ExtraSplit::Unclear => {
                 notes.push(format!("the requirement `{text}` is left out: its marker is unusual"))
             }
         }
@@ -248,39 +281,16 @@ fn requirements(metadata: &Metadata, notes: &mut Vec<String>) -> (Vec<String>, E
     (always, extras)
 }
 
-enum Split {
-    Always,
-    Extra(String, String),
-    Unclear,
-}
-
-/// Takes `extra == "x"` off a marker when it stands at its end, as every
-/// backend writes it; the rest of the text stays as it is.
-fn split_extra(text: &str) -> Split {
-    let Some((head, marker)) = text.split_once(';') else { return Split::Always };
-    if !marker.contains("extra") {
-        return Split::Always;
+/// A requirement as a recipe may have it, with a note when that is not how it
+/// was written.
+fn readable(text: &str, notes: &mut Vec<String>) -> Option<String> {
+    let mended = mend_requirement(text);
+    match &mended {
+        Some(same) if same == text => {}
+        Some(other) => notes.push(format!("the requirement `{text}` is written as `{other}`")),
+        None => notes.push(format!("the requirement `{text}` cannot be read and was left out")),
     }
-    let Some((before, after)) = marker.rsplit_once("extra") else { return Split::Unclear };
-    let value = after.trim().strip_prefix("==").map(str::trim);
-    let quoted = value.and_then(|v| {
-        let mark = v.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-        v[1..].strip_suffix(mark)
-    });
-    let Some(extra) = quoted else { return Split::Unclear };
-    let before = before.trim();
-    if before.is_empty() {
-        return Split::Extra(extra.to_owned(), head.trim().to_owned());
-    }
-    let Some(rest) = before.strip_suffix("and").map(str::trim) else { return Split::Unclear };
-    let rest = match rest.strip_prefix('(').and_then(|r| r.strip_suffix(')')) {
-        Some(inner) if !inner.contains(['(', ')']) => inner,
-        _ => rest,
-    };
-    if rest.contains("extra") {
-        return Split::Unclear;
-    }
-    Split::Extra(extra.to_owned(), format!("{}; {rest}", head.trim()))
+    mended
 }
 
 fn quote(text: &str) -> String {

@@ -10,9 +10,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
-use std::sync::Arc;
 
-use recipes::diag::SourceFile;
 use recipes::name::{PackageName, Version};
 
 use crate::ambient::Ambient;
@@ -78,12 +76,7 @@ fn one(machines: &Machines, text: &str, (dir, force): (&Path, bool)) -> Result<A
     let metadata = metadata(index, &project, (&version, source.path()))?
         .with_pure_wheel(project.files_of(&version).iter().any(|f| f.name.ends_with("-none-any.whl")));
     let draft = Draft::new(&name, &version, sha256, (source.path(), &metadata))?;
-    let file = Arc::new(SourceFile { path: path.display().to_string(), text: draft.text() });
-    let laid_out = recipes::format::format(&file).map_err(|all| {
-        let first = all.first().map(recipes::diag::Finding::render).unwrap_or_default();
-        Error::bug(format!("the recipe made for `{name}` cannot be read")).because(first)
-    })?;
-    crate::tree::fs::write_atomic(&path, laid_out.as_bytes(), 0o644)?;
+    crate::tree::fs::write_atomic(&path, draft.recipe(&path)?.as_bytes(), 0o644)?;
     Ok(Added { path, notes: draft.notes })
 }
 

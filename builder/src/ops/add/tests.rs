@@ -114,3 +114,41 @@ fn projects_are_names_with_perhaps_a_version() {
     assert!(parse("flask==x").unwrap_err().hints[0].contains("NAME==VERSION"));
     assert!(parse("fla sk").is_err());
 }
+
+#[test]
+fn old_spellings_are_mended_and_what_cannot_be_said_is_told() {
+    let pyproject = "[build-system]\nrequires = [\"setuptools>=40.*,\", \"wheel ??\"]\n";
+    let metadata = "Requires-Python: >=3.6.*,\nRequires-Dist: a>=1.*\nRequires-Dist: x; extra == \"t\" and (os_name == \"nt\")\n";
+    let made = draft(&[("pyproject.toml", pyproject)], metadata);
+    expect![[r#"
+        pname = "demo-pkg"
+        version = "1.2"
+        requires-python = ">=3.6"
+        build-system = ["setuptools>=40"]
+        dependencies = ["a>=1"]
+
+        [optional-dependencies]
+        t = ['x; os_name == "nt"']
+
+        [source]
+        pypi = "demo-pkg"
+        hash = "sha256-BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
+    "#]]
+    .assert_eq(&made.recipe(Path::new("demo.toml")).unwrap());
+    expect![[r#"
+        [
+            "the requirement `setuptools>=40.*,` is written as `setuptools>=40`",
+            "the requirement `wheel ??` cannot be read and was left out",
+            "the requirement `a>=1.*` is written as `a>=1`",
+        ]
+    "#]]
+    .assert_debug_eq(&made.notes);
+}
+
+#[test]
+fn a_recipe_that_would_not_load_is_not_made() {
+    let made = draft(&[("setup.py", "")], "Requires-Dist: x @ https://example.org/x.zip\n");
+    let error = made.recipe(Path::new("demo.toml")).unwrap_err();
+    assert_eq!((error.kind, error.doing.as_str()), (Kind::Input, "failed to make the recipe `demo.toml`"));
+    assert_eq!(error.causes, ["a requirement names a package, not an address"]);
+}
