@@ -3,8 +3,11 @@
 //! Knows which operating system this is, and nothing else of it: what differs
 //! lives in `linux` and `other`. Must never know Python.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use rustix::fs::{FlockOperation, flock};
 
 use super::{ExecError, Executor, Fact, Stop};
 use crate::error::Result;
@@ -93,6 +96,23 @@ impl Executor for Local {
     }
 }
 
+/// Removes the work folders that a killed run left among those that
+/// `keep_failed` keeps: no living process holds them, and there is no
+/// `run.sh` to use them by.
+pub fn sweep_kept(keep_failed: &Path) {
+    for entry in std::fs::read_dir(keep_failed).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.join("run.sh").exists() {
+            continue;
+        }
+        let free = |folder: &File| flock(folder, FlockOperation::NonBlockingLockExclusive).is_ok();
+        if File::open(&path).is_ok_and(|folder| free(&folder)) {
+            // What stays all the same is in nobody's way.
+            let _ = crate::tree::fs::remove_tree(&path);
+        }
+    }
+}
+
 /// Must be the first thing `main` does: when this process is the init of a
 /// cell (or a replay of a kept one) it does that and never returns.
 pub fn init_main() {
@@ -103,4 +123,23 @@ pub fn init_main() {
 /// with a trivial action.
 pub fn doctor(options: &LocalOptions) -> Vec<Fact> {
     os::doctor(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_folders_of_dead_runs_that_cannot_be_used_are_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let [dead, living, kept] = ["dead", "living", "kept"].map(|name| dir.path().join(name));
+        for folder in [&dead, &living, &kept] {
+            std::fs::create_dir_all(folder.join("build")).unwrap();
+        }
+        std::fs::write(kept.join("run.sh"), "").unwrap();
+        let lock = File::open(&living).unwrap();
+        flock(&lock, FlockOperation::LockExclusive).unwrap();
+        sweep_kept(dir.path());
+        assert!(!dead.exists() && living.exists() && kept.exists());
+    }
 }

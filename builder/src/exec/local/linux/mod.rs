@@ -37,6 +37,7 @@ use cgroup::Groups;
 pub use interrupt::on_interrupt;
 pub use jobserver::jobserver;
 use orders::Places;
+use rustix::fs::FlockOperation;
 use view::Host;
 use watch::{End, Watch};
 
@@ -151,6 +152,8 @@ pub use doctor::doctor;
 struct Work {
     folder: PathBuf,
     stays: bool,
+    /// Held while the action runs, so that `sweep_kept` lets it be.
+    _lock: fs::File,
 }
 
 impl Work {
@@ -168,12 +171,20 @@ impl Work {
         };
         // Without mounts of its own root's build comes here as another user.
         let mode = if action.level == Level::Landlock { 0o711 } else { 0o700 };
-        let folder = tempfile::Builder::new()
-            .prefix(&format!("{prefix}-"))
-            .permissions(fs::Permissions::from_mode(mode))
-            .tempdir_in(&parent)
-            .doing(|| doing(&parent))?;
-        Ok(Self { folder: folder.keep(), stays: false })
+        loop {
+            let folder = tempfile::Builder::new()
+                .prefix(&format!("{prefix}-"))
+                .permissions(fs::Permissions::from_mode(mode))
+                .tempdir_in(&parent)
+                .doing(|| doing(&parent))?
+                .keep();
+            // Swept by another run before it was locked: once more.
+            let Ok(lock) = fs::File::open(&folder) else { continue };
+            rustix::fs::flock(&lock, FlockOperation::LockExclusive).doing(|| doing(&parent))?;
+            if folder.is_dir() {
+                return Ok(Self { folder, stays: false, _lock: lock });
+            }
+        }
     }
 }
 
