@@ -35,6 +35,9 @@ pub struct Ambient {
     pub exe: Option<PathBuf>,
     /// Arguments as given, the program's name first.
     pub args: Vec<OsString>,
+    /// The mask of the modes of new files. Ours is another one from the
+    /// moment a store is opened; the user's own command gets this one back.
+    pub umask: u32,
     /// Where files of the whole machine lie: `/`, another folder in tests.
     pub root: PathBuf,
 }
@@ -58,6 +61,9 @@ impl Ambient {
             .doing(|| "failed to find the working folder")
             .map_err(|e| e.hint("it may have been removed: change to another folder"))?;
         let uid = rustix::process::geteuid().as_raw();
+        // It cannot be read without being set, and nothing runs beside us yet.
+        let umask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+        rustix::process::umask(umask);
         let name = ["USER", "LOGNAME"]
             .iter()
             .find_map(|n| env.get(OsStr::new(n)).and_then(|v| v.to_str()).filter(|v| !v.is_empty()))
@@ -72,6 +78,7 @@ impl Ambient {
             user: User { uid, gid: rustix::process::getegid().as_raw(), name },
             exe: std::env::current_exe().ok(),
             args: std::env::args_os().collect(),
+            umask: umask.as_raw_mode(),
             root: PathBuf::from("/"),
             env,
         })
@@ -92,6 +99,7 @@ impl Ambient {
             user: User { uid: 1000, gid: 1000, name: "tester".into() },
             exe: None,
             args: Vec::new(),
+            umask: 0o022,
             root: dir.join("root"),
         }
     }

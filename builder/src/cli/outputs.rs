@@ -65,7 +65,7 @@ pub fn run(ambient: &Ambient, common: &Common, args: &RunArgs) -> Outcome {
     let place = environments::frozen(&planned, &built)?;
     planned.machines.store.hold_through_exec()?;
     // Only comes back when the command could not be started.
-    let error = crate::exec::become_command(&place.join("bin"), &args.command, ambient.vars());
+    let error = crate::exec::become_command(&place.join("bin"), &args.command, ambient.umask, ambient.vars());
     let missing = error.kind() == std::io::ErrorKind::NotFound;
     let told = Error::new(Kind::Input, format!("failed to start `{}`", args.command[0])).because(error);
     Err(match missing {

@@ -7,11 +7,12 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
 
-/// Replaces this process by a command, with `bin` first in PATH. Returns only
-/// when the command could not be started.
+/// Replaces this process by a command, with `bin` first in PATH and the umask
+/// the user had. Returns only when the command could not be started.
 pub fn become_command<'a>(
     bin: &Path,
     command: &[String],
+    umask: u32,
     env: impl Iterator<Item = (&'a OsStr, &'a OsStr)>,
 ) -> std::io::Error {
     let mut vars: Vec<(OsString, OsString)> =
@@ -29,5 +30,6 @@ pub fn become_command<'a>(
         if !command[0].contains('/') && own.exists() { own } else { Path::new(&command[0]).to_owned() };
     let mut child = Command::new(program);
     child.args(&command[1..]).env_clear().envs(vars).env("PATH", path);
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(umask));
     std::os::unix::process::CommandExt::exec(&mut child)
 }
