@@ -88,6 +88,10 @@ pub enum Event {
         outcome: Ended,
         /// How long.
         took: Duration,
+        /// Its share of what [`Event::Planned`] expected.
+        expected: Duration,
+        /// The digest (hex) of the log the step wrote just now.
+        log: Option<String>,
     },
 }
 
@@ -104,6 +108,8 @@ pub enum Ended {
     Failed(Box<Failure>),
     /// Something it needs failed: the index of that step.
     Skipped(usize),
+    /// The run ended at its first failure, before it began.
+    NotStarted,
 }
 
 /// Why a package's step failed: a value of the report.

@@ -107,6 +107,8 @@ pub enum Patch {
         url: String,
         /// The sha256 of the patch file.
         hash: Sha256,
+        /// The place of that hash: `--accept-hash` edits here.
+        place: Place,
     },
 }
 

@@ -205,6 +205,64 @@ fn environments_hold_packages_side_by_side() {
 }
 
 #[test]
+fn an_environment_says_where_its_own_members_came_from() {
+    let world = World::empty();
+    world.add(&Project::backend("1.0"));
+    let (old, new) = (Project::new("hub", "1.0"), Project::new("hub", "2.0"));
+    world.unpack("the old one", &old);
+    world.unpack("new", &new);
+    world.recipe("hub-1", &old.path_recipe("../the old one"));
+    world.recipe("hub-2", &new.path_recipe("../new"));
+    let say = "import importlib.metadata as m; print(m.distribution('hub').read_text('direct_url.json'))";
+    world.ok(&["env", "hub==1.0", "--out", "venv"]);
+    let output = Command::new(world.work("venv/bin/python")).args(["-I", "-c", say]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.trim_end().ends_with("/work/the%20old%20one\"}"), "{said}");
+    let frozen = world.ok(&["run", "hub==2.0", "--", "python", "-c", say]).stdout;
+    assert!(frozen.trim_end().ends_with("/work/new\"}"), "{frozen}");
+}
+
+#[test]
+fn an_environment_says_which_commit_its_members_are_from() {
+    let world = World::empty();
+    world.add(&Project::backend("1.0"));
+    let hub = Project::new("hub", "1.0");
+    world.unpack("origin", &hub);
+    let git = |args: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(args).current_dir(world.work("origin")).env("HOME", world.path("home"));
+        for who in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{who}_NAME"), "a").env(format!("GIT_{who}_EMAIL"), "a@example.org");
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "-m", "one"]);
+    git(&["tag", "v1.0"]);
+    let address = format!("file://{}", world.work("origin").display());
+    let source = format!("git = \"{address}\"\ntag = \"v1.0\"\nhash = \"\"");
+    world.recipe("hub-1.0", &hub.path_recipe(".").replace("path = \".\"", &source));
+    let say = "import importlib.metadata as m; print(m.distribution('hub').read_text('direct_url.json'))";
+    for (out, flags) in [("first", &["--accept-hash"][..]), ("second", &[])] {
+        // The second time nothing is fetched: the store remembers.
+        world.ok(&[&["env", "hub", "--out", out], flags].concat());
+        let python = world.work(out).join("bin/python");
+        let output = Command::new(python).args(["-I", "-c", say]).output().unwrap();
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let expected = serde_json::json!({
+            "url": address,
+            "vcs_info": {
+                "vcs": "git", "requested_revision": "v1.0", "commit_id": git(&["rev-parse", "HEAD"])
+            },
+        });
+        assert_eq!(said, expected);
+    }
+}
+
+#[test]
 fn versions_are_chosen_per_closure() {
     let world = World::new(&[
         Project::new("hub", "1.0"),

@@ -184,7 +184,7 @@ pub struct CheckArgs {
 pub struct LogArgs {
     /// The package.
     pub package: String,
-    /// The step: build, check, imports, source.
+    /// The step: build, check, imports, source, install.
     #[arg(long, default_value = "build")]
     pub step: String,
 }

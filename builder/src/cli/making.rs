@@ -10,6 +10,8 @@ use super::progress::{Progress, seconds};
 use super::{Outcome, print, settings, show_findings, talk};
 use crate::ambient::Ambient;
 use crate::error::{Error, IoContext as _, Kind, Result};
+use crate::event::{Event, Failure};
+use crate::ops::accept::accept_hashes;
 use crate::ops::build::{self, Built, Planned, Prepared, Request};
 use crate::ops::goals::Everything;
 use crate::ops::report::{Report, junit, markdown, wire};
@@ -36,29 +38,31 @@ pub fn build(ambient: &Ambient, common: &Common, args: &BuildArgs) -> Outcome {
     if args.dry_run {
         return super::reading::show_plan(ambient, common, &request);
     }
-    let (planned, built) = match run(ambient, common, (&request, &args.flags))? {
+    let out = ambient.absolute(&args.out_link);
+    let wheel_dir = args.wheel_dir.as_ref().map(|dir| ambient.absolute(dir));
+    let check = |planned: &Planned| {
+        wheel_dir.as_deref().map_or(Ok(()), result::check_wheel_dir)?;
+        if args.no_link { Ok(()) } else { result::check_links(planned, &out) }
+    };
+    let (planned, mut built) = match run(ambient, common, (&request, &args.flags), &check)? {
         Ran::Done(done) => *done,
         Ran::Refused(kind) => return Ok(Some(kind)),
     };
-    let failed = built.report.kind();
-    if let Some(dir) = &args.wheel_dir {
-        let copied = result::copy_wheels(&planned, &built, &ambient.absolute(dir))?;
-        if !common.quiet {
-            print::talk(&format!("{copied} wheels in {}", dir.display()));
+    let sound = built.report.kind().is_none();
+    if let Some(dir) = &wheel_dir {
+        match result::copy_wheels(&planned, &built, dir) {
+            Ok(copied) if !common.quiet => print::talk(&format!("{copied} wheels in {}", dir.display())),
+            Ok(_) => {}
+            Err(error) => built.report.troubles.push(error.into()),
         }
     }
-    let mut linked = Vec::new();
-    if failed.is_none() && !args.no_link {
-        linked = result::link(&planned, &built, &ambient.absolute(&args.out_link))?;
+    if sound && !args.no_link {
+        let (links, troubles) = result::link(&planned, &built, &out);
+        built.report.results = links;
+        built.report.troubles.extend(troubles.into_iter().map(Failure::from));
     }
-    finish(ambient, common, &args.flags, &built.report)?;
-    if failed.is_none() && !common.json {
-        for (_, link) in &linked {
-            let shown = link.strip_prefix(&ambient.cwd).unwrap_or(link);
-            print::result(&shown.display().to_string());
-        }
-    }
-    Ok(failed)
+    built.report.start_up = result::start_up(&planned, &built);
+    finish(ambient, common, &args.flags, &mut built.report)
 }
 
 /// `wheelwright check`.
@@ -67,11 +71,8 @@ pub fn check(ambient: &Ambient, common: &Common, args: &CheckArgs) -> Outcome {
     if args.deps {
         request.tests = Tests::Dependencies;
     }
-    match run(ambient, common, (&request, &args.flags))? {
-        Ran::Done(done) => {
-            finish(ambient, common, &args.flags, &done.1.report)?;
-            Ok(done.1.report.kind())
-        }
+    match run(ambient, common, (&request, &args.flags), &|_| Ok(()))? {
+        Ran::Done(mut done) => finish(ambient, common, &args.flags, &mut done.1.report),
         Ran::Refused(kind) => Ok(Some(kind)),
     }
 }
@@ -84,11 +85,18 @@ pub enum Ran {
     Refused(Kind),
 }
 
-/// Prepares and runs, told live; with `--accept-hash` once more after the new
-/// hashes are written.
-pub fn run(ambient: &Ambient, common: &Common, (request, flags): (&Request, &RunFlags)) -> Result<Ran> {
+/// Prepares, checks what the verb needs and runs, told live; with
+/// `--accept-hash` once more after new hashes are written.
+pub fn run(
+    ambient: &Ambient,
+    common: &Common,
+    (request, flags): (&Request, &RunFlags),
+    check: &dyn Fn(&Planned) -> Result<()>,
+) -> Result<Ran> {
     check_reports(flags)?;
-    for again in [false, true] {
+    // What `--accept-hash` could not write, once it wrote anything.
+    let mut troubles: Option<Vec<Failure>> = None;
+    loop {
         let planned = match build::prepare(ambient, request)? {
             Prepared::Ready(planned) => planned,
             Prepared::Findings(findings) => {
@@ -99,35 +107,56 @@ pub fn run(ambient: &Ambient, common: &Common, (request, flags): (&Request, &Run
                 return Ok(Ran::Refused(kind.unwrap_or(Kind::Input)));
             }
         };
-        show_findings(common, &planned.findings);
-        if !common.quiet {
-            for (name, reason) in &planned.left_out {
-                print::talk(&format!("left out {name}: {reason}"));
-            }
-        }
+        show_doubts(common, &planned);
+        check(&planned)?;
         let live = ambient.stderr_tty && ambient.var("CI").is_none() && !ambient.no_color();
         let mut progress = Progress::new(talk(common), live, planned.machines.jobs);
         planned.machines.heed_interrupts()?;
-        let built = build::run(&planned, request.fail_fast, &mut |event| progress.see(event));
+        let built = build::run(&planned, request.fail_fast, &mut |event| {
+            progress.see(event);
+            if let (true, Event::Finished { log: Some(digest), .. }) = (common.verbose, event) {
+                progress.log(&planned.kept_log(digest));
+            }
+        });
         progress.done();
-        let built = built?;
-        if flags.accept_hash && !again && !built.mismatches.is_empty() {
-            for file in build::accept_hashes(&planned, &built.mismatches)? {
+        let mut built = built?;
+        if flags.accept_hash && troubles.is_none() && !built.mismatches.is_empty() {
+            let accepted = accept_hashes(&planned.loaded, &built.mismatches);
+            for file in &accepted.changed {
                 print::talk(&format!("wrote the new hash into {file}"));
             }
-            continue;
+            let told = accepted.troubles.into_iter().map(Failure::from).collect();
+            if !accepted.changed.is_empty() {
+                troubles = Some(told);
+                continue;
+            }
+            built.report.troubles = told;
         }
+        built.report.troubles.extend(troubles.unwrap_or_default());
         return Ok(Ran::Done(Box::new((*planned, built))));
     }
-    Err(Error::new(Kind::Hash, "the hash did not match again after it was written")
-        .hint("the source gives different bytes each time: pin another one"))
 }
 
-/// The report in every form that was asked for, and the last line.
-fn finish(ambient: &Ambient, common: &Common, flags: &RunFlags, report: &Report) -> Result<()> {
-    write_reports(ambient, flags, report)?;
+/// Warnings, and what is left out.
+pub fn show_doubts(common: &Common, planned: &Planned) {
+    show_findings(common, &planned.findings);
+    if !common.quiet {
+        for (name, reason) in &planned.left_out {
+            print::talk(&format!("left out {name}: {reason}"));
+        }
+    }
+}
+
+/// The report in every form that was asked for, what was made, and the last
+/// line. A report that cannot be written is one trouble more.
+pub fn finish(ambient: &Ambient, common: &Common, flags: &RunFlags, report: &mut Report) -> Outcome {
+    for text in &flags.report {
+        if let Err(error) = write_report(ambient, text, report) {
+            report.troubles.push(error.into());
+        }
+    }
     if common.json {
-        let wire = wire::ReportV1::from(report);
+        let wire = wire::ReportV1::from(&*report);
         let text =
             serde_json::to_string_pretty(&wire).map_err(|e| Error::bug("failed to write JSON").because(e))?;
         print::result(&text);
@@ -140,8 +169,17 @@ fn finish(ambient: &Ambient, common: &Common, flags: &RunFlags, report: &Report)
             line.push_str(&format!(", {} failed, {} not reached", c.failed, c.skipped));
         }
         print::talk(&format!("{line}, {}", seconds(report.took)));
+        for (package, file) in &report.start_up {
+            print::talk(&format!("note: `{file}` of {package} runs at every start of the interpreter"));
+        }
     }
-    Ok(())
+    if !common.json {
+        for made in &report.results {
+            let shown = made.strip_prefix(&ambient.cwd).unwrap_or(made);
+            print::result(&shown.display().to_string());
+        }
+    }
+    Ok(report.kind())
 }
 
 /// `--report` values are checked before anything is built.
@@ -160,16 +198,12 @@ fn report_kind(text: &str) -> Result<(&str, &Path)> {
     }
 }
 
-fn write_reports(ambient: &Ambient, flags: &RunFlags, report: &Report) -> Result<()> {
-    for text in &flags.report {
-        let (kind, file) = report_kind(text)?;
-        let content = match kind {
-            "junit" => junit::xml(report).map_err(|e| Error::bug("failed to write JUnit").because(e))?,
-            _ => markdown::text(report),
-        };
-        let path = ambient.absolute(file);
-        std::fs::write(&path, content)
-            .doing(|| format!("failed to write the report `{}`", path.display()))?;
-    }
-    Ok(())
+fn write_report(ambient: &Ambient, text: &str, report: &Report) -> Result<()> {
+    let (kind, file) = report_kind(text)?;
+    let content = match kind {
+        "junit" => junit::xml(report).map_err(|e| Error::bug("failed to write JUnit").because(e))?,
+        _ => markdown::text(report),
+    };
+    let path = ambient.absolute(file);
+    std::fs::write(&path, content).doing(|| format!("failed to write the report `{}`", path.display()))
 }

@@ -3,6 +3,7 @@
 //! Knows `ops` and `event`. Must never know anything below `ops`.
 
 pub mod args;
+mod json;
 mod making;
 mod outputs;
 pub mod print;

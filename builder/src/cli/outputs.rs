@@ -4,7 +4,7 @@
 //! an environment holds.
 
 use super::args::{Common, EnvArgs, GoalArgs, RunArgs, RunFlags};
-use super::making::{Ran, request, run as build};
+use super::making::{Ran, finish, request, run as build};
 use super::{Outcome, print};
 use crate::ambient::Ambient;
 use crate::error::{Error, Kind};
@@ -21,22 +21,20 @@ pub fn env(ambient: &Ambient, common: &Common, args: &EnvArgs) -> Outcome {
     request.depth = request.depth.max(Depth::Installs);
     request.tests = Tests::None;
     request.joined = true;
-    let (planned, built) = match build(ambient, common, (&request, &args.flags))? {
+    let (planned, mut built) = match build(ambient, common, (&request, &args.flags), &|_| Ok(()))? {
         Ran::Done(done) => *done,
         Ran::Refused(kind) => return Ok(Some(kind)),
     };
-    if let Some(kind) = built.report.kind() {
-        print::talk_text(&built.report.text());
-        return Ok(Some(kind));
-    }
-    let made = environments::working(&planned, &built, &out)?;
-    if !common.quiet {
-        for (package, file) in &made.start_up {
-            print::talk(&format!("note: `{file}` of {package} runs at every start of the interpreter"));
+    if built.report.kind().is_none() {
+        match environments::working(&planned, &built, &out) {
+            Ok(made) => {
+                built.report.start_up = made.start_up;
+                built.report.results.push(out);
+            }
+            Err(error) => built.report.troubles.push(error.into()),
         }
     }
-    print::result(&out.display().to_string());
-    Ok(None)
+    finish(ambient, common, &args.flags, &mut built.report)
 }
 
 /// `wheelwright run`: the command's exit code is ours.
@@ -54,7 +52,7 @@ pub fn run(ambient: &Ambient, common: &Common, args: &RunArgs) -> Outcome {
     };
     let mut request = request(common, &goals, &flags)?;
     request.joined = true;
-    let (planned, built) = match build(ambient, common, (&request, &flags))? {
+    let (planned, built) = match build(ambient, common, (&request, &flags), &|_| Ok(()))? {
         Ran::Done(done) => *done,
         Ran::Refused(kind) => return Ok(Some(kind)),
     };

@@ -33,7 +33,6 @@ struct Live {
     lines: MultiProgress,
     total: ProgressBar,
     running: BTreeMap<usize, ProgressBar>,
-    expected: BTreeMap<usize, Duration>,
     left: Duration,
     workers: u32,
 }
@@ -48,7 +47,6 @@ impl Progress {
                 lines,
                 total,
                 running: BTreeMap::new(),
-                expected: BTreeMap::new(),
                 left: Duration::ZERO,
                 workers: u32::try_from(workers.max(1)).unwrap_or(u32::MAX),
             }
@@ -67,8 +65,9 @@ impl Progress {
             }
             Event::Started { step, package, kind, expected } => self.began(*step, package, *kind, *expected),
             Event::Note { text, .. } => self.line(Talk::Normal, &format!("        note {text}")),
-            Event::Finished { step, package, kind, outcome, took } => {
-                self.ended(*step, package, *kind, (outcome, *took));
+            Event::Finished { step, package, kind, outcome, took, expected, .. } => {
+                self.advance(*step, *expected);
+                self.ended(package, *kind, (outcome, *took));
             }
         }
     }
@@ -98,20 +97,28 @@ impl Progress {
         let line = live.lines.insert_before(&live.total, line);
         line.enable_steady_tick(Duration::from_millis(250));
         live.running.insert(step, line);
-        if let Some(expected) = expected {
-            live.expected.insert(step, expected);
+    }
+
+    /// One step less, ran or not: what is left falls by what it was expected
+    /// to take, so that it is nothing at the end.
+    fn advance(&mut self, step: usize, expected: Duration) {
+        let Some(live) = &mut self.live else { return };
+        if let Some(line) = live.running.remove(&step) {
+            line.finish_and_clear();
+        }
+        live.total.inc(1);
+        live.left = live.left.saturating_sub(expected);
+        live.total.set_message(format!("about {} left", seconds(live.left / live.workers)));
+    }
+
+    /// A log, whole, when everything is to be said.
+    pub fn log(&self, text: &str) {
+        for line in text.lines() {
+            self.line(Talk::Verbose, &format!("        | {line}"));
         }
     }
 
-    fn ended(&mut self, step: usize, package: &str, kind: StepKind, (outcome, took): (&Ended, Duration)) {
-        if let Some(live) = &mut self.live {
-            if let Some(line) = live.running.remove(&step) {
-                line.finish_and_clear();
-            }
-            live.total.inc(1);
-            live.left = live.left.saturating_sub(live.expected.remove(&step).unwrap_or_default());
-            live.total.set_message(format!("about {} left", seconds(live.left / live.workers)));
-        }
+    fn ended(&mut self, package: &str, kind: StepKind, (outcome, took): (&Ended, Duration)) {
         let time = seconds(took);
         match outcome {
             Ended::Done => self.line(talk_of(kind), &format!("{:>12} {package} {time}", past(kind))),
@@ -126,7 +133,7 @@ impl Progress {
                 // Quiet or not, the report at the end tells it whole.
                 self.line(Talk::Normal, &format!("{:>12} {package}: {}", "FAILED", failure.message));
             }
-            Ended::Skipped(_) => {
+            Ended::Skipped(_) | Ended::NotStarted => {
                 self.line(Talk::Verbose, &format!("{:>12} {package} ({})", "skipped", kind.word()));
             }
         }
@@ -183,5 +190,43 @@ pub fn seconds(time: Duration) -> String {
         format!("{s:.1} s")
     } else {
         format!("{} min {:02} s", time.as_secs() / 60, time.as_secs() % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_falls_to_nothing_with_and_without_a_history() {
+        let ms = Duration::from_millis;
+        let mut progress = Progress::new(Talk::Normal, true, 1);
+        progress.see(&Event::Planned { steps: 3, expected: ms(900) });
+        let ended = |step, outcome, expected| Event::Finished {
+            step,
+            package: "a 1".into(),
+            kind: StepKind::Verify,
+            outcome,
+            took: ms(1),
+            expected,
+            log: None,
+        };
+        let left = |progress: &Progress| progress.live.as_ref().map(|live| live.left);
+        let known = Event::Started {
+            step: 0,
+            package: "a 1".into(),
+            kind: StepKind::Verify,
+            expected: Some(ms(300)),
+        };
+        progress.see(&known);
+        progress.see(&ended(0, Ended::Done, ms(300)));
+        assert_eq!(left(&progress), Some(ms(600)));
+        let guessed =
+            Event::Started { step: 1, package: "a 1".into(), kind: StepKind::Verify, expected: None };
+        progress.see(&guessed);
+        progress.see(&ended(1, Ended::Done, ms(200)));
+        progress.see(&ended(2, Ended::Skipped(1), ms(400)));
+        assert_eq!(left(&progress), Some(Duration::ZERO));
+        progress.done();
     }
 }

@@ -3,15 +3,21 @@
 //! Knows how they are told. Must never change anything but remembered facts.
 
 use super::args::{Common, GoalArgs, ListArgs, LogArgs, RunFlags, ShowArgs};
-use super::{Outcome, making, print, settings, show_findings};
+use super::{Outcome, json, making, print, settings, show_findings};
 use crate::ambient::Ambient;
-use crate::error::{Error, IoContext as _, Result};
+use crate::error::{Error, IoContext as _, Kind, Result};
+use crate::event::StepKind;
 use crate::key::Digest;
 use crate::ops::build::{self, Planned, Prepared, Request};
+use crate::ops::goals::{Everything, resolve};
 use crate::ops::load::{Loaded, load};
 use crate::ops::machines::{interpreter, open_store};
+use crate::ops::report::wire;
 use crate::ops::why;
-use recipes::set::{PackageSet, RecipeId};
+use crate::store::Store;
+use recipes::diag::Finding;
+use recipes::name::{PackageName, Version};
+use recipes::set::PackageSet;
 
 fn no_flags() -> RunFlags {
     RunFlags { no_check: false, fail_fast: false, keep_failed: false, accept_hash: false, report: Vec::new() }
@@ -21,11 +27,19 @@ fn planned(
     ambient: &Ambient,
     common: &Common,
     request: &Request,
-) -> Result<std::result::Result<Box<Planned>, Option<crate::error::Kind>>> {
+) -> Result<std::result::Result<Box<Planned>, Option<Kind>>> {
     match build::prepare(ambient, request)? {
         Prepared::Ready(planned) => Ok(Ok(planned)),
-        Prepared::Findings(findings) => Ok(Err(show_findings(common, &findings))),
+        Prepared::Findings(findings) => Ok(Err(refused(common, &findings))),
     }
+}
+
+/// Findings that leave nothing to tell.
+fn refused(common: &Common, findings: &[Finding]) -> Option<Kind> {
+    if common.json {
+        print::result(&wire::refused(findings));
+    }
+    show_findings(common, findings)
 }
 
 /// What a request would run.
@@ -34,8 +48,9 @@ pub fn show_plan(ambient: &Ambient, common: &Common, request: &Request) -> Outco
         Err(kind) => Ok(kind),
         Ok(planned) => {
             let missing = why::missing(&planned.plan, &planned.machines.store)?;
+            making::show_doubts(common, &planned);
             if common.json {
-                print::result(&why::json(&planned.plan, &missing).to_string());
+                print::result(&json::plan(&planned, &missing));
             } else {
                 print::result_text(&why::plan_text(&planned.plan, &missing, planned.machines.jobs));
             }
@@ -57,8 +72,9 @@ pub fn why(ambient: &Ambient, common: &Common, args: &GoalArgs) -> Outcome {
         Err(kind) => Ok(kind),
         Ok(planned) => {
             let missing = why::missing(&planned.plan, &planned.machines.store)?;
+            making::show_doubts(common, &planned);
             if common.json {
-                print::result(&why::json(&planned.plan, &missing).to_string());
+                print::result(&json::plan(&planned, &missing));
             } else {
                 print::result_text(&why::why_text(&planned.plan, &missing, &planned.machines.store));
             }
@@ -67,35 +83,72 @@ pub fn why(ambient: &Ambient, common: &Common, args: &GoalArgs) -> Outcome {
     }
 }
 
+/// Steps that run a process.
+const LOGGED: [StepKind; 5] =
+    [StepKind::Build, StepKind::Check, StepKind::Imports, StepKind::Source, StepKind::Install];
+
+/// How many packages with a log are named.
+const MOST: usize = 10;
+
 /// `wheelwright log`.
 pub fn log(ambient: &Ambient, common: &Common, args: &LogArgs) -> Outcome {
     let store = open_store(ambient, common.store.as_ref())?;
-    let subject = args.package.replace("==", " ");
-    let known = ["build", "check", "imports", "source", "install"];
-    if !known.contains(&args.step.as_str()) {
-        return Err(Error::input(format!("`{}` is no step with a log", args.step))
-            .hint(format!("steps with a log: {}", known.join(", "))));
-    }
-    let nothing = || {
-        Error::input(format!("there is no log of `{}` of {}", args.step, args.package))
-            .hint("logs are kept for steps that ran a process, until `gc` removes them")
+    let kind = LOGGED.into_iter().find(|kind| kind.word() == args.step).ok_or_else(|| {
+        Error::input(format!("`{}` is no step with a log", args.step))
+            .hint(format!("steps with a log: {}", LOGGED.map(StepKind::word).join(", ")))
+    })?;
+    let package = logged_as(&args.package);
+    let found = store.last_log(&package, kind)?;
+    let digest = found.map(|text| text.parse::<Digest>()).transpose();
+    let digest = digest.map_err(|e| Error::bug("a kept log has no digest").because(e))?;
+    let there = match digest {
+        Some(digest) if store.has_blob(&digest)? => Some(store.blob_path(&digest)),
+        _ => None,
     };
-    let found = store.recall("log", &format!("{} {subject}", args.step))?.ok_or_else(nothing)?;
-    let digest: Digest =
-        found.parse().map_err(|e: String| Error::bug("a kept log has no digest").because(e))?;
-    if !store.has_blob(&digest)? {
-        return Err(nothing());
-    }
-    let path = store.blob_path(&digest);
+    let Some(path) = there else { return Err(no_log(&store, args, kind)?) };
     let text = std::fs::read(&path).doing(|| format!("failed to read `{}`", path.display()))?;
-    print::result_text(&String::from_utf8_lossy(&text));
+    let text = String::from_utf8_lossy(&text);
+    if common.json {
+        print::result(&json::log(&package, kind.word(), &text));
+    } else {
+        print::result_text(&text);
+    }
     Ok(None)
 }
 
-/// The set of the workspace, for verbs that name one package of it.
-fn set_of(ambient: &Ambient, common: &Common, word: &str) -> Result<(Loaded, PackageSet)> {
-    let loaded = load(ambient, &[word.to_owned()])?;
-    show_findings(common, &loaded.findings);
+/// A word as logs are kept under: `Flask[async]==3.1` -> `flask 3.1`.
+fn logged_as(word: &str) -> String {
+    let (name, version) = word.split_once("==").map_or((word, None), |(n, v)| (n, Some(v)));
+    let name = name.split('[').next().unwrap_or(name).trim();
+    let name = name.parse::<PackageName>().map_or_else(|_| name.to_owned(), |n| n.to_string());
+    let Some(version) = version.map(str::trim) else { return name };
+    let version = version.parse::<Version>().map_or_else(|_| version.to_owned(), |v| v.to_string());
+    format!("{name} {version}")
+}
+
+fn no_log(store: &Store, args: &LogArgs, kind: StepKind) -> Result<Error> {
+    let error = Error::input(format!("there is no log of `{}` of {}", args.step, args.package));
+    let mut known = store.logged(kind)?;
+    let name = logged_as(args.package.split("==").next().unwrap_or_default());
+    let like: Vec<String> = known.iter().filter(|p| p.split(' ').next() == Some(&*name)).cloned().collect();
+    if !like.is_empty() {
+        known = like;
+    }
+    let more = known.len().saturating_sub(MOST);
+    known.truncate(MOST);
+    let mut names: Vec<String> = known.iter().map(|package| package.replacen(' ', "==", 1)).collect();
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    Ok(match names.as_slice() {
+        [] => error.hint("logs are kept of steps that ran a process, until `gc` removes them"),
+        names => error.hint(format!("logs of `{}` were kept of {}", args.step, names.join(", "))),
+    })
+}
+
+/// The set of the workspace, for verbs that name packages of it.
+fn set_of(ambient: &Ambient, common: &Common, words: &[String]) -> Result<(Loaded, PackageSet)> {
+    let loaded = load(ambient, words)?;
     let settings = settings(common, false)?;
     let store = open_store(ambient, settings.store.as_ref())?;
     let python = settings.python.or_else(|| loaded.workspace.python_default.clone());
@@ -104,33 +157,33 @@ fn set_of(ambient: &Ambient, common: &Common, word: &str) -> Result<(Loaded, Pac
     Ok((loaded, set))
 }
 
-fn one(
-    loaded: &Loaded,
-    set: &PackageSet,
-) -> Result<std::result::Result<RecipeId, Vec<recipes::diag::Finding>>> {
-    use crate::ops::goals::{Everything, resolve};
-    let wanted = resolve(loaded, set, Everything::default())?;
-    Ok(match wanted.goals.first() {
-        Some(goal) => Ok(goal.id),
-        None => Err(wanted.findings),
-    })
-}
-
 /// `wheelwright show`.
 pub fn show(ambient: &Ambient, common: &Common, args: &ShowArgs) -> Outcome {
-    let (loaded, set) = set_of(ambient, common, &args.package)?;
-    let id = match one(&loaded, &set)? {
-        Ok(id) => id,
-        Err(findings) => return Ok(show_findings(common, &findings)),
+    let (loaded, set) = set_of(ambient, common, std::slice::from_ref(&args.package))?;
+    let wanted = resolve(&loaded, &set, Everything::default())?;
+    let Some(goal) = wanted.goals.first().filter(|_| wanted.findings.is_empty()) else {
+        return Ok(refused(common, &[loaded.findings, wanted.findings].concat()));
     };
+    show_findings(common, &loaded.findings);
     if args.closure {
-        match set.run_closure(id, &[]) {
-            Ok(closure) => print::result_text(&recipes::set::explain(&set, &closure)),
-            Err(findings) => return Ok(show_findings(common, &findings)),
-        }
+        return match set.run_closure(goal.id, &goal.extras) {
+            Ok(closure) if common.json => {
+                print::result(&json::closure(&set, &closure));
+                Ok(None)
+            }
+            Ok(closure) => {
+                print::result_text(&recipes::set::explain(&set, &closure));
+                Ok(None)
+            }
+            Err(findings) => Ok(refused(common, &findings)),
+        };
+    }
+    let origins = loaded.book.origins(goal.id.0);
+    if common.json {
+        print::result(&json::origins(&set, goal.id, &origins));
         return Ok(None);
     }
-    for (key, value, layer, at) in loaded.book.origins(id.0) {
+    for (key, value, layer, at) in origins {
         if args.origin {
             print::result(&format!("{key} = {value}  # {layer}, {at}"));
         } else {
@@ -173,15 +226,37 @@ pub fn list(ambient: &Ambient, common: &Common, args: &ListArgs) -> Outcome {
 
 /// `wheelwright tree`.
 pub fn tree(ambient: &Ambient, common: &Common, args: &GoalArgs) -> Outcome {
-    let Some(word) = args.packages.first() else {
-        return Err(Error::input("`tree` needs a package"));
-    };
-    let (loaded, set) = set_of(ambient, common, word)?;
-    match one(&loaded, &set)? {
-        Ok(id) => {
-            print::result_text(&recipes::set::tree(&set, id));
-            Ok(None)
+    let (loaded, set) = set_of(ambient, common, &args.packages)?;
+    let everything = Everything { workspace: args.all, base: args.base, broken: common.allow_broken };
+    let wanted = resolve(&loaded, &set, everything)?;
+    let findings = [loaded.findings, wanted.findings].concat();
+    if wanted.goals.is_empty() {
+        return Ok(refused(common, &findings));
+    }
+    if common.json {
+        print::result(&json::trees(&set, &wanted.goals, &findings));
+    } else {
+        for goal in &wanted.goals {
+            print::result_text(&recipes::set::tree(&set, goal.id, &goal.extras));
         }
-        Err(findings) => Ok(show_findings(common, &findings)),
+    }
+    let kind = show_findings(common, &findings);
+    if !common.quiet {
+        for (name, reason) in &wanted.left_out {
+            print::talk(&format!("left out {name}: {reason}"));
+        }
+    }
+    Ok(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_asked_for_by_any_spelling() {
+        assert_eq!(logged_as("Flask"), "flask");
+        assert_eq!(logged_as("Flask_Login[x]==3.1.0"), "flask-login 3.1.0");
+        assert_eq!(logged_as("a == v1.0"), "a 1.0");
     }
 }

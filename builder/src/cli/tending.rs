@@ -4,13 +4,14 @@
 //! Knows how they are told. Must never build.
 
 use super::args::{AddArgs, Common, FmtArgs, GcArgs, PathsArgs, StoreArgs, StoreVerb};
-use super::{Outcome, print, settings};
+use super::{Outcome, json, print, settings};
 use crate::ambient::Ambient;
 use crate::error::{Error, Kind, count};
 use crate::exec::FactState;
 use crate::ops::machines::open_store;
 use crate::ops::report::wire;
 use crate::ops::{add, recipes as texts};
+use crate::store::VerifyReport;
 use recipes::diag::Severity;
 
 /// `wheelwright add`.
@@ -25,22 +26,24 @@ pub fn add(ambient: &Ambient, common: &Common, args: &AddArgs) -> Outcome {
         force: args.force,
         settings: settings(common, false)?,
     };
-    let mut failed = None;
-    for outcome in add::add(ambient, &request)? {
+    let outcomes = add::add(ambient, &request)?;
+    if common.json {
+        print::result(&json::added(&request.projects, &outcomes));
+    }
+    for outcome in &outcomes {
         match outcome {
             Ok(added) => {
                 for note in &added.notes {
                     print::talk(&format!("note: {}: {note}", added.path.display()));
                 }
-                print::result(&added.path.display().to_string());
+                if !common.json {
+                    print::result(&added.path.display().to_string());
+                }
             }
-            Err(error) => {
-                print::talk_text(&super::error_text(&error));
-                failed = Kind::first(failed.into_iter().chain([error.kind]));
-            }
+            Err(error) => print::talk_text(&super::error_text(error)),
         }
     }
-    Ok(failed)
+    Ok(Kind::first(outcomes.iter().filter_map(|o| o.as_ref().err()).map(|e| e.kind)))
 }
 
 /// `wheelwright lint`.
@@ -90,50 +93,56 @@ pub fn fmt(ambient: &Ambient, args: &FmtArgs) -> Outcome {
 pub fn store(ambient: &Ambient, common: &Common, args: &StoreArgs) -> Outcome {
     let store = open_store(ambient, common.store.as_ref())?;
     match args.verb {
-        StoreVerb::Path => {
-            print::result(&store.root().display().to_string());
-            Ok(None)
-        }
+        StoreVerb::Path if common.json => print::result(&json::path(store.root())),
+        StoreVerb::Path => print::result(&store.root().display().to_string()),
         StoreVerb::Verify { repair } => {
             let report = store.verify(repair)?;
-            for (path, why) in &report.corrupted {
-                print::result(&format!("damaged: {}: {why}", path.display()));
+            if common.json {
+                print::result(&json::verify(&report, repair));
+            } else {
+                print::result_text(&verified(&report));
             }
-            for path in &report.missing {
-                print::result(&format!("missing: {}", path.display()));
-            }
-            for text in &report.database {
-                print::result(&format!("database: {text}"));
-            }
-            let mib = report.bytes >> 20;
-            print::result(&format!("{} files and {} folders read ({mib} MiB)", report.blobs, report.trees));
             if report.is_clean() {
                 return Ok(None);
             }
-            if repair {
-                for path in &report.removed {
-                    print::talk(&format!("removed, because it held damaged files: {}", path.display()));
-                }
-                for path in &report.affected {
-                    let path = path.display();
-                    print::talk(&format!("`{path}` holds damaged files: remove it and make it again"));
-                }
-                print::talk(&format!(
-                    "{} results are forgotten: the next run makes them again",
-                    report.forgotten
-                ));
-                return Ok(None);
+            if !repair {
+                print::talk("hint: `wheelwright store verify --repair` removes what is damaged");
+                return Ok(Some(Kind::Environment));
             }
-            print::talk("hint: `wheelwright store verify --repair` removes what is damaged");
-            Ok(Some(Kind::Environment))
+            repaired(&report);
         }
     }
+    Ok(None)
+}
+
+fn verified(report: &VerifyReport) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    lines.extend(report.corrupted.iter().map(|(path, why)| format!("damaged: {}: {why}", path.display())));
+    lines.extend(report.missing.iter().map(|path| format!("missing: {}", path.display())));
+    lines.extend(report.database.iter().map(|text| format!("database: {text}")));
+    let mib = report.bytes >> 20;
+    lines.push(format!("{} files and {} folders read ({mib} MiB)", report.blobs, report.trees));
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn repaired(report: &VerifyReport) {
+    for path in &report.removed {
+        print::talk(&format!("removed, because it held damaged files: {}", path.display()));
+    }
+    for path in &report.affected {
+        print::talk(&format!("`{}` holds damaged files: remove it and make it again", path.display()));
+    }
+    print::talk(&format!("{} results are forgotten: the next run makes them again", report.forgotten));
 }
 
 /// `wheelwright gc`.
 pub fn gc(ambient: &Ambient, common: &Common, args: &GcArgs) -> Outcome {
     let store = open_store(ambient, common.store.as_ref())?;
     let report = store.gc(args.dry_run)?;
+    if common.json {
+        print::result(&json::gc(&report, args.dry_run));
+        return Ok(None);
+    }
     let word = if args.dry_run { "would remove" } else { "removed" };
     print::result(&format!(
         "{word} {} files, {} folders, {} environments, {} results ({} MiB)",

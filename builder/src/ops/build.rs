@@ -2,13 +2,13 @@
 //!
 //! Knows the order: load, close, prepare, plan, run, link. Must never print.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use recipes::diag::{Finding, Severity};
 use recipes::set::{PackageSet, RecipeId, Tests};
 
 use crate::ambient::Ambient;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::event::{Event, StepKind};
 use crate::ops::goals::{Everything, Goal, environments, resolve};
 use crate::ops::load::{Loaded, load};
@@ -182,41 +182,6 @@ pub fn run(planned: &Planned, fail_fast: bool, watch: &mut dyn FnMut(&Event)) ->
     Ok(Built { report, realised, mismatches })
 }
 
-/// Writes hashes that came into the recipes that promised others; the files
-/// that changed, by display path. Comments and layout stay.
-pub fn accept_hashes(planned: &Planned, mismatches: &[Mismatch]) -> Result<Vec<String>> {
-    let mut changed = Vec::new();
-    for mismatch in mismatches {
-        let source = planned.set.source_for(mismatch.recipe).map_err(Error::bug)?;
-        let place = &source.hash_place;
-        let Some(path) = planned.loaded.disk.get(&place.file.path) else {
-            return Err(Error::input(format!(
-                "`{}` cannot be changed: it is part of the program",
-                place.file.path
-            ))
-            .hint("put a recipe of that name into your workspace"));
-        };
-        write_hash(path, &place.file.text, (&place.span, &mismatch.got))?;
-        changed.push(place.file.path.clone());
-    }
-    Ok(changed)
-}
-
-fn write_hash(
-    path: &Path,
-    before: &str,
-    (span, hash): (&std::ops::Range<usize>, &recipes::name::Sha256),
-) -> Result<()> {
-    use crate::error::IoContext as _;
-    let doing = || format!("failed to write the hash into `{}`", path.display());
-    let now = std::fs::read_to_string(path).doing(doing)?;
-    if now != before {
-        return Err(Error::input(doing()).because("the file changed while the run was going on"));
-    }
-    let text = recipes::edit::set_hash(&now, span, hash).map_err(|e| Error::input(doing()).because(e))?;
-    crate::tree::fs::write_atomic(path, text.as_bytes(), 0o644)
-}
-
 impl Planned {
     /// The realisation of one step of a package, after a run.
     pub fn of<'a>(&self, built: &'a Built, id: RecipeId, kind: StepKind) -> Option<&'a Realisation> {
@@ -234,6 +199,13 @@ impl Planned {
             .flatten()
             .map(|i| self.plan.steps[*i].key)
             .collect()
+    }
+
+    /// The text of a log by its digest; a log that is gone is no loss.
+    pub fn kept_log(&self, hex: &str) -> String {
+        let path = hex.parse().map(|digest| self.machines.store.blob_path(&digest)).ok();
+        let bytes = path.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// The folder results of this run are made in.

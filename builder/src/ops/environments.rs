@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 
 use recipes::diag::Finding;
 use recipes::recipe::{Kind as RecipeKind, Origin};
-use recipes::set::PackageSet;
+use recipes::set::RecipeId;
 
 use crate::error::{Error, IoContext as _, Result};
 use crate::event::StepKind;
 use crate::key::TreeDigest;
+use crate::ops::beside::Beside;
 use crate::ops::build::{Built, Planned};
+use crate::ops::direct_url;
 use crate::ops::goals::{self, Goal};
 use crate::ops::steps::env::{bound_name, compose, install_of, member_parts, members, with_code};
 use crate::outputs::env::{Composed, Style};
@@ -70,59 +72,47 @@ fn findings_error(all: &[Finding]) -> Error {
     error
 }
 
-/// PEP 610 texts of the members that come from git, an address or a folder.
-pub fn direct_urls(planned: &Planned) -> BTreeMap<String, String> {
-    let set: &PackageSet = &planned.set;
-    set.ids()
-        .filter_map(|id| {
-            let recipe = set.get(id);
-            let source = set.source_for(id).ok()?;
-            let value = match &source.origin {
-                Origin::Pypi { .. } => return None,
-                Origin::Path { dir, .. } => {
-                    let folder = planned.loaded.folder_of(&source.base).join(dir);
-                    let folder = folder.canonicalize().unwrap_or(folder);
-                    serde_json::json!({ "url": format!("file://{}", folder.display()), "dir_info": {} })
-                }
-                Origin::Url { urls, .. } => {
-                    serde_json::json!({ "url": urls.first()?, "archive_info": {} })
-                }
-                Origin::Git { url, rev, .. } => {
-                    use recipes::recipe::GitRev;
-                    let (GitRev::Rev(rev) | GitRev::Tag(rev)) = rev;
-                    serde_json::json!({
-                        "url": url,
-                        "vcs_info": { "vcs": "git", "requested_revision": rev, "commit_id": rev },
-                    })
-                }
-            };
-            Some((recipe.pname.to_string(), value.to_string()))
-        })
-        .collect()
+/// PEP 610 texts of the members of the goals' closure that come from git, an
+/// address or a folder.
+pub fn direct_urls(planned: &Planned, goals: &[Goal]) -> Result<BTreeMap<String, String>> {
+    let closure = goals::closure(&planned.set, goals).map_err(|all| findings_error(&all))?;
+    let mut texts = BTreeMap::new();
+    for id in closure.members.iter().map(|m| m.id) {
+        let Ok(source) = planned.set.source_for(id) else { continue };
+        let commit = match source.origin {
+            Origin::Git { .. } => commit_of(planned, id)?,
+            _ => None,
+        };
+        let folder = |dir: &str| {
+            let folder = planned.loaded.folder_of(&source.base).join(dir);
+            folder.canonicalize().unwrap_or(folder)
+        };
+        if let Some(text) = direct_url::text(source, &folder, commit.as_deref()) {
+            texts.insert(planned.set.get(id).pname.to_string(), text);
+        }
+    }
+    Ok(texts)
+}
+
+/// The commit that was fetched, as the store remembers it.
+fn commit_of(planned: &Planned, id: RecipeId) -> Result<Option<String>> {
+    let Some(step) = planned.plan.of.get(&(id, StepKind::Fetch)) else { return Ok(None) };
+    let fetched = planned.machines.store.lookup(&planned.plan.steps[*step].key)?;
+    let facts = fetched.and_then(|f| serde_json::from_str::<serde_json::Value>(&f.facts).ok());
+    Ok(facts.and_then(|facts| facts["commit"].as_str().map(str::to_owned)))
 }
 
 /// A working environment at `out`.
 pub fn working(planned: &Planned, built: &Built, out: &Path) -> Result<Composed> {
     let members = closure_members(planned, built, &planned.goals)?;
-    let parent = out.parent().unwrap_or(Path::new("/"));
-    std::fs::create_dir_all(parent).doing(|| format!("failed to make `{}`", parent.display()))?;
     // Composed beside its place and renamed, so that it is whole or absent.
-    let staged = parent.join(format!(".wheelwright-{}", std::process::id()));
-    let result =
-        compose(&planned.machines, &members, (&staged, out), (Style::Working, &direct_urls(planned)));
-    let ignored = |made| {
-        // As `venv` and others do: no file list of a project has to name it.
-        std::fs::write(staged.join(".gitignore"), "*\n")
-            .doing(|| "failed to write `.gitignore`".to_owned())?;
-        Ok(made)
-    };
-    let made = match result.and_then(ignored) {
-        Ok(made) => made,
-        Err(error) => {
-            drop(crate::tree::fs::remove_tree(&staged));
-            return Err(error);
-        }
-    };
+    let beside = Beside::of(out)?;
+    let staged = beside.path().join("env");
+    let urls = direct_urls(planned, &planned.goals)?;
+    let result = compose(&planned.machines, &members, (&staged, out), (Style::Working, &urls));
+    let made = result?;
+    // As `venv` and others do: no file list of a project has to name it.
+    std::fs::write(staged.join(".gitignore"), "*\n").doing(|| "failed to write `.gitignore`".to_owned())?;
     if out.is_dir() {
         std::fs::remove_dir(out).doing(|| format!("failed to replace `{}`", out.display()))?;
     }
@@ -135,14 +125,11 @@ pub fn working(planned: &Planned, built: &Built, out: &Path) -> Result<Composed>
 /// A frozen environment in the store, made once for the same members.
 pub fn frozen(planned: &Planned, built: &Built) -> Result<PathBuf> {
     let members = closure_members(planned, built, &planned.goals)?;
-    keep_frozen(planned, &members)
-}
-
-/// The frozen environment of these members, from the store or made now.
-pub fn keep_frozen(planned: &Planned, members: &[Member]) -> Result<PathBuf> {
+    let urls = direct_urls(planned, &planned.goals)?;
     let machines = &planned.machines;
-    let mut parts = member_parts(machines.store.root(), members);
+    let mut parts = member_parts(machines.store.root(), &members);
     parts.sort();
+    parts.extend(urls.iter().map(|(name, text)| format!("{name} {text}")));
     parts.push(machines.interpreter.exe.display().to_string());
     parts.push(machines.interpreter.identity.hex());
     let name = bound_name("env", &parts);
@@ -152,6 +139,6 @@ pub fn keep_frozen(planned: &Planned, members: &[Member]) -> Result<PathBuf> {
     let place = machines.store.envs_dir().join(&name);
     let temp = machines.store.temp_dir()?;
     let staged = temp.path().join("env");
-    compose(machines, members, (&staged, &place), (Style::Frozen, &BTreeMap::new()))?;
+    compose(machines, &members, (&staged, &place), (Style::Frozen, &urls))?;
     machines.store.add_env(&name, &staged)
 }

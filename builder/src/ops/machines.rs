@@ -12,11 +12,9 @@ use recipes::workspace::{Isolation, Workspace};
 
 use crate::ambient::Ambient;
 use crate::error::Result;
-use crate::event::StepKind;
 use crate::exec::{self, Local, LocalOptions, Stop};
 use crate::fetch::Fetcher;
 use crate::index::Index;
-use crate::key::Digest;
 use crate::ops::host;
 use crate::python::{self, Interpreter, Memo, Search};
 use crate::store::realisation::Level;
@@ -101,11 +99,13 @@ pub fn open(ambient: &Ambient, settings: &Settings, workspace: &Workspace) -> Re
     let interpreter = interpreter(ambient, &store, python.map(String::as_str))?;
     // A temporary folder: the next run sweeps what a kill leaves in it.
     let work = store.temp_dir()?;
+    let failed = store.root().join("failed");
+    exec::local::sweep_kept(&failed);
     let trees = store.clone();
     let mut options =
         LocalOptions::new(move |digest| trees.tree_path(digest), work.path(), store.root().join("toolbox"));
     if settings.keep_failed {
-        options.keep_failed = Some(store.root().join("failed"));
+        options.keep_failed = Some(failed);
     }
     let jobserver = if host::make_knows_fifo(ambient) {
         let temp = store.temp_dir()?;
@@ -190,10 +190,5 @@ impl Machines {
         }
         let made = super::network::open(self, &self.workspace)?;
         Ok(self.network.get_or_init(|| made))
-    }
-
-    /// Remembers the last log of a step, also of one that fails: `log` prints it.
-    pub fn keep_log(&self, subject: &str, kind: StepKind, log: &Digest) -> Result<()> {
-        self.store.remember("log", &format!("{} {subject}", kind.word()), &log.hex())
     }
 }

@@ -3,8 +3,11 @@
 //! Knows how the modules below compose. Must never know clap, colours or exit
 //! codes.
 
+pub mod accept;
 pub mod add;
+mod beside;
 pub mod build;
+mod direct_url;
 pub mod doctor;
 pub mod environments;
 pub mod goals;

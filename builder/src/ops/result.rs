@@ -10,52 +10,116 @@ use recipes::set::RecipeId;
 
 use crate::error::{Error, IoContext as _, Result};
 use crate::event::StepKind;
+use crate::ops::beside::Beside;
 use crate::ops::build::{Built, Planned};
 use crate::ops::environments::{closure_members, direct_urls};
 use crate::ops::goals::Goal;
 use crate::ops::steps::env::{bound_name, host, link_module_code, member_parts};
 use crate::outputs::app::{self, ENV_DIR};
+use crate::outputs::env::read_contents;
 use crate::outputs::result::{Spec, WheelBlob, compose, copy_wheel};
 use crate::store::realisation::Output;
 
-/// Makes a result for each goal and links it: `result` for one goal,
-/// `result-NAME` for each of several. Gives package and link.
-pub fn link(planned: &Planned, built: &Built, out: &Path) -> Result<Vec<(RecipeId, PathBuf)>> {
-    let mut links = Vec::new();
-    for goal in &planned.goals {
-        let place = folder(planned, built, goal)?;
-        let link = match planned.goals.as_slice() {
-            [_] => out.to_owned(),
-            _ => {
-                let mut name = out.as_os_str().to_owned();
-                name.push(format!("-{}", planned.set.get(goal.id).pname));
-                PathBuf::from(name)
-            }
-        };
-        replace_link(&place, &link)?;
-        planned.machines.store.add_root(&link, &planned.keys_of(std::slice::from_ref(goal)))?;
-        links.push((goal.id, link));
+/// Makes a result for each goal and links it; one that cannot be made does
+/// not keep the others from it.
+pub fn link(planned: &Planned, built: &Built, out: &Path) -> (Vec<PathBuf>, Vec<Error>) {
+    let (mut links, mut troubles) = (Vec::new(), Vec::new());
+    for (goal, link) in planned.goals.iter().zip(links_of(planned, out)) {
+        let made = folder(planned, built, goal).and_then(|place| replace_link(&place, &link));
+        let kept = made.and_then(|()| {
+            planned.machines.store.add_root(&link, &planned.keys_of(std::slice::from_ref(goal)))
+        });
+        match kept {
+            Ok(()) => links.push(link),
+            Err(error) => troubles.push(error),
+        }
     }
-    Ok(links)
+    (links, troubles)
 }
 
-/// Points a link to a folder, at once; what is no link of ours is left alone.
-fn replace_link(place: &Path, link: &Path) -> Result<()> {
-    let doing = || format!("failed to link `{}`", link.display());
+/// Where the links of a plan's goals go: `result` for one goal, `result-NAME`
+/// for each of several, with the version and the extras where names are alike.
+fn links_of(planned: &Planned, out: &Path) -> Vec<PathBuf> {
+    if planned.goals.len() == 1 {
+        return vec![out.to_owned()];
+    }
+    let words = planned.goals.iter().map(|goal| {
+        let recipe = planned.set.get(goal.id);
+        let extras: Vec<&str> = goal.extras.iter().map(AsRef::as_ref).collect();
+        [recipe.pname.to_string(), recipe.version.to_string(), extras.join("-")]
+    });
+    let link = |name: String| {
+        let mut link = out.as_os_str().to_owned();
+        link.push(format!("-{name}"));
+        PathBuf::from(link)
+    };
+    labels(&words.collect::<Vec<_>>()).into_iter().map(link).collect()
+}
+
+/// The name of each; with its version, then its extras, where others have the
+/// same.
+fn labels(goals: &[[String; 3]]) -> Vec<String> {
+    let label = |words: &[String; 3]| {
+        let like = |n: usize| goals.iter().filter(|other| other[..n] == words[..n]).count() > 1;
+        let parts = 1 + usize::from(like(1)) + usize::from(like(2));
+        let told: Vec<&str> = words[..parts].iter().map(String::as_str).filter(|w| !w.is_empty()).collect();
+        told.join("-")
+    };
+    goals.iter().map(label).collect()
+}
+
+/// Before anything is built: whether the links can be made.
+pub fn check_links(planned: &Planned, out: &Path) -> Result<()> {
+    links_of(planned, out).iter().try_for_each(|link| check_link(link))?;
+    Beside::of(out).map(drop)
+}
+
+/// Before anything is built: whether wheels can be written there.
+pub fn check_wheel_dir(to: &Path) -> Result<()> {
+    Beside::of(&to.join("wheels")).map(drop)
+}
+
+/// What is no link of ours is left alone.
+fn check_link(link: &Path) -> Result<()> {
     match std::fs::symlink_metadata(link) {
         Ok(meta) if !meta.file_type().is_symlink() => {
-            return Err(Error::input(doing())
+            Err(Error::input(format!("failed to link `{}`", link.display()))
                 .because("something that is no link stands there")
-                .hint("move it away, or name another place with --out-link"));
+                .hint("move it away, or name another place with --out-link"))
         }
-        _ => {}
+        _ => Ok(()),
     }
-    let parent = link.parent().unwrap_or(Path::new("/"));
-    std::fs::create_dir_all(parent).doing(doing)?;
-    let temp = parent.join(format!(".wheelwright-link-{}", std::process::id()));
-    drop(std::fs::remove_file(&temp));
+}
+
+/// Points a link to a folder, at once.
+fn replace_link(place: &Path, link: &Path) -> Result<()> {
+    check_link(link)?;
+    let doing = || format!("failed to link `{}`", link.display());
+    let beside = Beside::of(link)?;
+    let temp = beside.path().join("link");
     std::os::unix::fs::symlink(place, &temp).doing(doing)?;
     std::fs::rename(&temp, link).doing(doing)
+}
+
+/// The `.pth` and `.start` files of the goals and what they need to run, each
+/// with its package.
+pub fn start_up(planned: &Planned, built: &Built) -> Vec<(String, String)> {
+    let mut trees = BTreeMap::new();
+    for goal in &planned.goals {
+        let closure = planned.set.run_closure(goal.id, &goal.extras);
+        for id in closure.map(|c| c.members).unwrap_or_default().iter().map(|m| m.id) {
+            let installed = planned.of(built, id, StepKind::Install).map(|r| &r.output);
+            if let Some(Output::Tree(tree)) = installed {
+                trees.insert(planned.set.label(id), planned.machines.store.tree_path(tree));
+            }
+        }
+    }
+    // One that cannot be read is told by what needs it.
+    let of = |(label, tree): (String, PathBuf)| {
+        let files = read_contents(&tree).map(|c| c.pth).unwrap_or_default();
+        files.into_iter().map(move |file| (label.clone(), file)).collect::<Vec<_>>()
+    };
+    trees.into_iter().flat_map(of).collect()
 }
 
 /// The result folder of one goal, from the store or composed now.
@@ -68,7 +132,7 @@ fn folder(planned: &Planned, built: &Built, goal: &Goal) -> Result<PathBuf> {
         .position(|m| m.name == recipe.pname.to_string())
         .ok_or_else(|| Error::bug(format!("`{}` is not in its own closure", recipe.pname)))?;
     let wheel = wheel(planned, built, goal.id);
-    let urls = direct_urls(planned);
+    let urls = direct_urls(planned, std::slice::from_ref(goal))?;
     let mut parts = member_parts(machines.store.root(), &members);
     parts.push(machines.interpreter.exe.display().to_string());
     parts.push(format!(
@@ -137,4 +201,23 @@ pub fn copy_wheels(planned: &Planned, built: &Built, to: &Path) -> Result<usize>
         copy_wheel(blob, to)?;
     }
     Ok(wanted.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_one_name_are_told_apart() {
+        let goal = |name: &str, version: &str, extras: &str| [name, version, extras].map(str::to_owned);
+        let goals = [
+            goal("a", "1", ""),
+            goal("c", "1", ""),
+            goal("c", "2", ""),
+            goal("d", "1", ""),
+            goal("d", "1", "x-y"),
+        ];
+        assert_eq!(labels(&goals), ["a", "c-1", "c-2", "d-1", "d-1-x-y"]);
+        assert_eq!(labels(&goals[..2]), ["a", "c"]);
+    }
 }

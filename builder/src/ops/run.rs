@@ -145,7 +145,7 @@ pub fn run(
                 &options.lanes,
                 stop,
                 &|t| running.step(missing[t], tasks[t].expected),
-                &mut |t, because| running.skipped(missing[t], missing[because]),
+                &mut |t, because| running.skipped(missing[t], missing[because], tasks[t].expected),
             )
         });
         for event in receiver {
@@ -155,7 +155,11 @@ pub fn run(
     });
     let fates = fates.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     gather(plan, &known.missing, fates, &mut entries);
-    let report = Report { entries: entries.into_values().collect(), took: running.started.elapsed() };
+    let report = Report {
+        entries: entries.into_values().collect(),
+        took: running.started.elapsed(),
+        ..Report::default()
+    };
     if stop.load(Ordering::Relaxed) {
         return Err(stopped());
     }
@@ -197,7 +201,7 @@ fn gather(
                 made.blocked_by = Some(format!("{} of {}", by.kind.word(), by.package));
                 made
             }
-            Fate::NotStarted => continue,
+            Fate::NotStarted => entry(step, Ended::NotStarted, Duration::ZERO),
         };
         entries.insert(missing[t], made);
     }
@@ -251,7 +255,7 @@ impl Running<'_> {
         let _ = events.send(event);
     }
 
-    fn skipped(&self, i: usize, because: usize) {
+    fn skipped(&self, i: usize, because: usize, expected: Duration) {
         let step = &self.plan.steps[i];
         self.send(Event::Finished {
             step: i,
@@ -259,20 +263,33 @@ impl Running<'_> {
             kind: step.kind,
             outcome: Ended::Skipped(because),
             took: Duration::ZERO,
+            expected,
+            log: None,
         });
     }
 
     fn step(&self, i: usize, expected: Duration) -> ((Ended, Duration), bool) {
         let step = &self.plan.steps[i];
         let start = Instant::now();
-        let expected = Some(expected).filter(|e| *e != guess(step.kind));
-        self.send(Event::Started { step: i, package: step.package.clone(), kind: step.kind, expected });
-        let ended = match self.realise(i, step) {
+        let known = Some(expected).filter(|e| *e != guess(step.kind));
+        self.send(Event::Started {
+            step: i,
+            package: step.package.clone(),
+            kind: step.kind,
+            expected: known,
+        });
+        let (ended, log) = match self.realise(i, step) {
             Ok((realisation, ended)) => {
+                let log = realisation.log.filter(|_| ended == Ended::Done);
                 let _ = self.results[i].set(realisation);
-                ended
+                (ended, log.map(|digest| digest.hex()))
             }
-            Err(failure) => Ended::Failed(failure),
+            Err(failure) => {
+                // A failure that shows the end of a log has just kept it.
+                let log =
+                    (!failure.log_tail.is_empty()).then(|| self.store.last_log(&step.package, step.kind));
+                (Ended::Failed(failure), log.and_then(|kept| kept.ok().flatten()))
+            }
         };
         let took = start.elapsed();
         self.send(Event::Finished {
@@ -281,6 +298,8 @@ impl Running<'_> {
             kind: step.kind,
             outcome: ended.clone(),
             took,
+            expected,
+            log,
         });
         let ok = !matches!(ended, Ended::Failed(_));
         ((ended, took), ok)

@@ -4,6 +4,7 @@
 //! Knows text and numbers by key. Must never hold anything a result depends
 //! on: forgetting all of it costs only time.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension as _, params};
@@ -13,6 +14,9 @@ use super::{Store, wire};
 use crate::error::{Error, Result};
 use crate::event::StepKind;
 use crate::key::{Digest, KeyPart, StepKey};
+
+/// The namespace of logs.
+const LOGS: &str = "log";
 
 /// A name a blob was fetched under.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +77,33 @@ impl Store {
             Ok(BlobName { project: row.get(0)?, version: row.get(1)?, file_name: row.get(2)? })
         });
         rows.and_then(Iterator::collect).map_err(sql)
+    }
+
+    /// Remembers the last log of a step of `flask 3.1.3`, also of one that
+    /// fails. It is then the last one of `flask`, too.
+    pub fn keep_log(&self, package: &str, kind: StepKind, log: &Digest) -> Result<()> {
+        let name = package.split(' ').next().unwrap_or(package);
+        for subject in BTreeSet::from([package, name]) {
+            self.remember(LOGS, &format!("{} {subject}", kind.word()), &log.hex())?;
+        }
+        Ok(())
+    }
+
+    /// The digest (hex) of the last log of a step of `flask 3.1.3`, or of
+    /// `flask` whichever its version.
+    pub fn last_log(&self, package: &str, kind: StepKind) -> Result<Option<String>> {
+        self.recall(LOGS, &format!("{} {package}", kind.word()))
+    }
+
+    /// The packages of which a log of this step was kept, sorted.
+    pub fn logged(&self, kind: StepKind) -> Result<Vec<String>> {
+        let connection = self.state().connection();
+        let ask = "SELECT key FROM memories WHERE namespace = ?1 ORDER BY key";
+        let mut ask = connection.prepare_cached(ask).map_err(sql)?;
+        let rows = ask.query_map([LOGS], |row| row.get(0));
+        let keys: Vec<String> = rows.and_then(Iterator::collect).map_err(sql)?;
+        let of_kind = |key: &String| key.strip_prefix(kind.word())?.strip_prefix(' ').map(str::to_owned);
+        Ok(keys.iter().filter_map(of_kind).filter(|package| package.contains(' ')).collect())
     }
 
     /// Remembers a small fact (an interpreter's probe, an ETag).

@@ -291,15 +291,17 @@ fn patches(table: &Table, whose: Whose<'_>, findings: &mut Vec<Finding>) -> Vec<
             Value::Table(patch) => {
                 let url =
                     patch.get("url").and_then(|n| address(n, &["https", "http", "file"], whose, findings));
-                let hash = patch.get("hash").and_then(|n| words::hash(n, findings));
+                let hash = patch
+                    .get("hash")
+                    .and_then(|n| words::hash(n, findings).map(|hash| (hash, n.place.clone())));
                 for key in ["url", "hash"] {
                     if patch.get(key).is_none() {
                         let message = format!("a fetched patch needs `{key}`");
                         findings.push(Finding::error(codes::MISSING_KEY, node.place.clone(), message));
                     }
                 }
-                if let (Some(url), Some(hash)) = (url, hash) {
-                    out.push(Patch::Url { url, hash });
+                if let (Some(url), Some((hash, place))) = (url, hash) {
+                    out.push(Patch::Url { url, hash, place });
                 }
             }
             _ => {}

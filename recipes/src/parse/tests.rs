@@ -66,7 +66,7 @@ fn show(recipe: &Recipe) -> String {
         line("subdirectory", s.subdirectory.clone());
         let patches = s.patches.iter().map(|p| match p {
             crate::recipe::Patch::File(path, file) => format!("{path} of {}", file.path),
-            crate::recipe::Patch::Url { url, hash } => format!("{url} {hash}"),
+            crate::recipe::Patch::Url { url, hash, .. } => format!("{url} {hash}"),
         });
         line("patches", patches.collect::<Vec<_>>().join(" | "));
         line("epoch", format!("{:?}", s.epoch));

@@ -8,15 +8,15 @@ use std::fmt::Write as _;
 use super::edge::Edge;
 use super::walk::{Start, Walk};
 use super::{Closure, PackageSet, Purpose, RecipeId};
+use crate::name::ExtraName;
 
-/// The propagated inputs of a recipe as a tree, versions as its run closure
+/// The propagated inputs of a recipe (with extras) as a tree, versions as its run closure
 /// has them. What was drawn above is marked `(*)` and not drawn again; what
 /// cannot be had is marked with `!`.
-pub fn tree(set: &PackageSet, id: RecipeId) -> String {
-    set.started(&Purpose::Run(id, Vec::new()), |start| {
+pub fn tree(set: &PackageSet, id: RecipeId, extras: &[ExtraName]) -> String {
+    set.started(&Purpose::Run(id, extras.to_vec()), |start| {
         let walk = set.resolve(start);
-        let mut out = set.label(id);
-        out.push('\n');
+        let out = format!("{}{}\n", set.label(id), extras_told(extras.iter()));
         let mut drawing = Drawing { set, walk: &walk, drawn: BTreeSet::from([id]), out };
         drawing.below(id, "");
         drawing.out
@@ -85,7 +85,7 @@ fn ruled_out(set: &PackageSet, id: RecipeId, reasons: &[&Edge]) -> String {
     out
 }
 
-fn extras_told<'e>(extras: impl Iterator<Item = &'e crate::name::ExtraName>) -> String {
+fn extras_told<'e>(extras: impl Iterator<Item = &'e ExtraName>) -> String {
     let names: Vec<String> = extras.map(ToString::to_string).collect();
     if names.is_empty() { String::new() } else { format!(" [{}]", names.join(", ")) }
 }

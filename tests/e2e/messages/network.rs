@@ -92,6 +92,56 @@ fn hash_mismatches_are_shown_together_and_accepted_on_demand() {
 }
 
 #[test]
+fn hashes_that_can_be_written_are_though_others_cannot() {
+    let world = World::new(&[Project::new("hub", "1.0"), Project::new("hub", "2.0")]);
+    let promise = |version: &str| {
+        let project = Project::new("hub", version);
+        let other = project.clone().code("X = 1\n");
+        world.index.trouble(&project.file_name(), Trouble::Swapped(other.sdist()));
+        other.hash()
+    };
+    let hashes = [promise("1.0"), promise("2.0")];
+    // One line for two versions, which differ; one of a third package's own.
+    world.write("wheelwright.toml", "[set]\nrecipes = [\"recipes\"]\noverlays = [\"over\"]\n");
+    let shared = "extends = true\npname = \"hub\"\n[source]\nhash = \"\"\n";
+    world.write("over/hub.toml", shared);
+    let rim = Project::new("rim", "1.0");
+    world.add(&rim);
+    world.recipe("rim-1.0", &rim.recipe().replace(&rim.hash(), ""));
+    let output = world.fails(4, &["build", "hub==1.0", "hub==2.0", "rim", "--accept-hash", "--json"]);
+    output.says(&["wrote the new hash into recipes/rim-1.0.toml", "several recipes share it"]);
+    assert!(world.read("recipes/rim-1.0.toml").contains(&rim.hash()));
+    assert_eq!(world.read("over/hub.toml"), shared);
+    assert!(output.ran().contains(&"rim 1.0 build".to_owned()), "the run's report is there: {output}");
+    // The same bytes for both are no conflict, and written once.
+    world
+        .index
+        .trouble("hub-2.0.tar.gz", Trouble::Swapped(Project::new("hub", "1.0").code("X = 1\n").sdist()));
+    let output = world.run(&["build", "hub==1.0", "hub==2.0", "--accept-hash", "--refresh"]);
+    output.says(&["wrote the new hash into over/hub.toml"]).does_not_say("several recipes share it");
+    assert!(world.read("over/hub.toml").contains(&hashes[0]), "{output}");
+}
+
+#[test]
+fn the_hash_of_a_fetched_patch_is_accepted_too() {
+    let patch = "--- a/src/hub/__init__.py\n+++ b/src/hub/__init__.py\n@@ -1 +1 @@\n-VERSION = \"1.0\"\n+VERSION = \"patched\"\n";
+    let world = World::new(&[Project::new("hub", "1.0")]);
+    world.index.serve("patches", "fix.patch", patch.as_bytes().to_vec());
+    let address = format!("{}/files/fix.patch", world.index.host());
+    let wrong = crate::project::sri(b"another");
+    let promised = format!("[source]\npatches = [{{ url = \"{address}\", hash = \"{wrong}\" }}] # mended");
+    world.recipe("hub-1.0", &Project::new("hub", "1.0").recipe().replace("[source]", &promised));
+    world.fails(4, &["build", "hub"]).says(&["source of hub 1.0 failed: hash mismatch", "--accept-hash"]);
+    world.ok(&["build", "hub", "--accept-hash"]);
+    let recipe = world.read("recipes/hub-1.0.toml");
+    assert!(
+        recipe.contains(&crate::project::sri(patch.as_bytes())) && recipe.contains("# mended"),
+        "{recipe}"
+    );
+    assert_eq!(world.python("import hub; print(hub.VERSION)"), "patched");
+}
+
+#[test]
 fn an_empty_hash_asks_for_the_one_to_paste() {
     let world = World::new(&[Project::new("hub", "1.0")]);
     let hash = Project::new("hub", "1.0").hash();

@@ -5,7 +5,7 @@
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
 use super::Report;
-use crate::event::Ended;
+use crate::event::{Ended, Failure};
 
 /// The XML text.
 pub fn xml(report: &Report) -> Result<String, String> {
@@ -20,14 +20,12 @@ pub fn xml(report: &Report) -> Result<String, String> {
                 status.set_message(entry.blocked_by.clone().unwrap_or_default());
                 status
             }
-            Ended::Failed(failure) => {
-                let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-                status.set_message(failure.message.clone());
-                status.set_type(failure.group.clone());
-                let text = [&failure.causes[..], &failure.log_tail[..], &failure.hints[..]].concat();
-                status.set_description(text.join("\n"));
+            Ended::NotStarted => {
+                let mut status = TestCaseStatus::skipped();
+                status.set_message("not started after the first failure");
                 status
             }
+            Ended::Failed(failure) => failed(failure),
         };
         let mut case = TestCase::new(entry.package.clone(), status);
         case.set_classname(entry.kind.word());
@@ -43,6 +41,22 @@ pub fn xml(report: &Report) -> Result<String, String> {
             }
         }
     }
+    if !report.troubles.is_empty() {
+        let mut suite = TestSuite::new("outputs");
+        for failure in &report.troubles {
+            suite.add_test_case(TestCase::new(failure.message.clone(), failed(failure)));
+        }
+        suites.push(suite);
+    }
     junit.add_test_suites(suites);
     junit.to_string().map_err(|e| e.to_string())
+}
+
+fn failed(failure: &Failure) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_message(failure.message.clone());
+    status.set_type(failure.group.clone());
+    let text = [&failure.causes[..], &failure.log_tail[..], &failure.hints[..]].concat();
+    status.set_description(text.join("\n"));
+    status
 }

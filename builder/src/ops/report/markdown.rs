@@ -37,6 +37,14 @@ pub fn text(report: &Report) -> String {
             details(&mut out, &group);
         }
     }
+    if !report.troubles.is_empty() {
+        out.push_str("## After the build\n\n");
+        for failure in &report.troubles {
+            let text = [std::slice::from_ref(&failure.message), &failure.causes, &failure.hints].concat();
+            let _ = writeln!(out, "- {}", text.join("; ").replace('\n', " "));
+        }
+        out.push('\n');
+    }
     let built: Vec<_> = report
         .entries
         .iter()
@@ -46,6 +54,12 @@ pub fn text(report: &Report) -> String {
         out.push_str("## Built\n\n| package | seconds |\n|---|---|\n");
         for entry in built {
             let _ = writeln!(out, "| {} | {:.2} |", cell(&entry.package), entry.took.as_secs_f64());
+        }
+    }
+    if !report.start_up.is_empty() {
+        out.push_str("\n## Runs at every start of the interpreter\n\n| package | file |\n|---|---|\n");
+        for (package, file) in &report.start_up {
+            let _ = writeln!(out, "| {} | {} |", cell(package), cell(file));
         }
     }
     out

@@ -8,6 +8,7 @@ pub mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::Kind;
@@ -35,6 +36,14 @@ pub struct Report {
     pub entries: Vec<Entry>,
     /// Wall time.
     pub took: Duration,
+    /// What went wrong after the steps: a result that could not be linked, a
+    /// wheel or a hash that could not be written.
+    pub troubles: Vec<Failure>,
+    /// `.pth` and `.start` files of what was built, each with its package:
+    /// they run at every start of an interpreter that sees them.
+    pub start_up: Vec<(String, String)>,
+    /// What was made for the user: links of results, an environment.
+    pub results: Vec<PathBuf>,
 }
 
 /// How many steps ended in which way.
@@ -48,7 +57,7 @@ pub struct Counts {
     pub reused: usize,
     /// Failed.
     pub failed: usize,
-    /// Not run because of a failure.
+    /// Not run because of a failure, here or in what they need.
     pub skipped: usize,
 }
 
@@ -63,7 +72,7 @@ impl Report {
 
     /// The kind that decides the exit code; `None` when nothing failed.
     pub fn kind(&self) -> Option<Kind> {
-        Kind::first(self.failures().map(|(_, f)| f.kind))
+        Kind::first(self.failures().map(|(_, f)| f).chain(&self.troubles).map(|f| f.kind))
     }
 
     /// Totals.
@@ -77,7 +86,7 @@ impl Report {
                 }
                 Ended::Reused | Ended::Identical => counts.reused += 1,
                 Ended::Failed(_) => counts.failed += 1,
-                Ended::Skipped(_) => counts.skipped += 1,
+                Ended::Skipped(_) | Ended::NotStarted => counts.skipped += 1,
             }
         }
         counts
@@ -105,16 +114,43 @@ impl Report {
             if let [(entry, failure)] = group.as_slice() {
                 let head = format!("{} of {} failed", entry.kind.word(), entry.package);
                 let _ = writeln!(out, "error: {head}: {}", failure.message);
-                failure_text(&mut out, "  ", (entry, failure, true));
+                failure_text(&mut out, "  ", (&self.log_words(entry), failure, true));
                 continue;
             }
             let names: Vec<&str> = group.iter().map(|(e, _)| e.package.as_str()).collect();
             let _ = writeln!(out, "error: {} packages failed alike: {}", group.len(), names.join(", "));
             for (i, (entry, failure)) in group.iter().enumerate() {
                 let _ = writeln!(out, "  {} of {}: {}", entry.kind.word(), entry.package, failure.message);
-                failure_text(&mut out, "    ", (entry, failure, i == 0));
+                failure_text(&mut out, "    ", (&self.log_words(entry), failure, i == 0));
             }
         }
+        for failure in &self.troubles {
+            let _ = writeln!(out, "error: {}", failure.message);
+            for cause in &failure.causes {
+                let _ = writeln!(out, "  cause: {cause}");
+            }
+            for hint in &failure.hints {
+                let _ = writeln!(out, "  hint: {hint}");
+            }
+        }
+        self.not_reached(&mut out);
+        out
+    }
+
+    /// What `log` is to be told for the log of an entry: the version where
+    /// the run has several of that name.
+    fn log_words(&self, entry: &Entry) -> String {
+        let name = |package: &str| package.split(' ').next().unwrap_or_default().to_owned();
+        let own = name(&entry.package);
+        let alone = self.entries.iter().all(|e| e.package == entry.package || name(&e.package) != own);
+        let package = if alone { own } else { entry.package.replace(' ', "==") };
+        match entry.kind {
+            StepKind::Build => package,
+            other => format!("{package} --step {}", other.word()),
+        }
+    }
+
+    fn not_reached(&self, out: &mut String) {
         let skipped: Vec<&Entry> =
             self.entries.iter().filter(|e| matches!(e.ended, Ended::Skipped(_))).collect();
         let mut blocked: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -132,23 +168,26 @@ impl Report {
         for (by, names) in blocked {
             let _ = writeln!(out, "not reached because of {by}: {}", names.join(", "));
         }
-        out
+        let mut names: Vec<&str> = Vec::new();
+        for entry in self.entries.iter().filter(|e| e.ended == Ended::NotStarted) {
+            if !names.contains(&entry.package.as_str()) {
+                names.push(&entry.package);
+            }
+        }
+        if !names.is_empty() {
+            let _ = writeln!(out, "not started after the first failure: {}", names.join(", "));
+        }
     }
 }
 
 /// The lines below a failure's own; `whole` has the log and the hints, which
 /// are the same for all of a group.
-fn failure_text(out: &mut String, indent: &str, (entry, failure, whole): (&Entry, &Failure, bool)) {
+fn failure_text(out: &mut String, indent: &str, (log, failure, whole): (&str, &Failure, bool)) {
     for cause in &failure.causes {
         let _ = writeln!(out, "{indent}{cause}");
     }
     if whole && !failure.log_tail.is_empty() {
-        let name = entry.package.split(' ').next().unwrap_or_default();
-        let step = match entry.kind {
-            StepKind::Build => String::new(),
-            other => format!(" --step {}", other.word()),
-        };
-        let _ = writeln!(out, "{indent}the log ends so (`wheelwright log {name}{step}` prints all of it):");
+        let _ = writeln!(out, "{indent}the log ends so (`wheelwright log {log}` prints all of it):");
         for line in &failure.log_tail {
             let _ = writeln!(out, "{indent}| {line}");
         }

@@ -32,6 +32,7 @@ fn sample() -> Report {
             entry("e 1", StepKind::Build, Ended::Done),
         ],
         took: Duration::from_secs(3),
+        ..Report::default()
     }
 }
 

@@ -2,11 +2,14 @@
 //!
 //! Knows only the wire types. Must never be used inside.
 
+use std::path::PathBuf;
+
 use recipes::diag::{Finding, Severity};
 use serde::Serialize;
 
 use super::Report;
-use crate::event::Ended;
+use crate::error::Error;
+use crate::event::{Ended, Failure};
 
 /// `--json`, format 1.
 #[derive(Serialize)]
@@ -15,6 +18,16 @@ pub struct ReportV1 {
     ok: bool,
     seconds: f64,
     steps: Vec<StepV1>,
+    /// What went wrong after the steps.
+    troubles: Vec<FailureV1>,
+    start_up: Vec<StartUpV1>,
+    results: Vec<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct StartUpV1 {
+    package: String,
+    file: String,
 }
 
 #[derive(Serialize)]
@@ -42,6 +55,16 @@ struct FailureV1 {
 /// What stands in the report's place when the recipes cannot be built from.
 pub fn refused(findings: &[Finding]) -> String {
     format!("{:#}", serde_json::json!({ "format": 1, "ok": false, "findings": findings_json(findings) }))
+}
+
+/// An error for other programs.
+pub fn error_json(error: &Error) -> serde_json::Value {
+    serde_json::json!({
+        "exit_code": error.kind.exit_code(),
+        "message": error.doing,
+        "causes": error.causes,
+        "hints": error.hints,
+    })
 }
 
 /// Findings for other programs.
@@ -82,22 +105,38 @@ impl From<&Report> for ReportV1 {
                     Ended::Identical => "identical",
                     Ended::Failed(_) => "failed",
                     Ended::Skipped(_) => "skipped",
+                    Ended::NotStarted => "not-started",
                 },
                 seconds: e.took.as_secs_f64(),
                 blocked_by: e.blocked_by.clone(),
                 failure: match &e.ended {
-                    Ended::Failed(f) => Some(FailureV1 {
-                        group: f.group.clone(),
-                        exit_code: f.kind.exit_code(),
-                        message: f.message.clone(),
-                        causes: f.causes.clone(),
-                        hints: f.hints.clone(),
-                        log_tail: f.log_tail.clone(),
-                    }),
+                    Ended::Failed(f) => Some(FailureV1::from(f.as_ref())),
                     _ => None,
                 },
             })
             .collect();
-        Self { format: 1, ok: report.kind().is_none(), seconds: report.took.as_secs_f64(), steps }
+        let start_up = report.start_up.iter().cloned();
+        Self {
+            format: 1,
+            ok: report.kind().is_none(),
+            seconds: report.took.as_secs_f64(),
+            steps,
+            troubles: report.troubles.iter().map(FailureV1::from).collect(),
+            start_up: start_up.map(|(package, file)| StartUpV1 { package, file }).collect(),
+            results: report.results.clone(),
+        }
+    }
+}
+
+impl From<&Failure> for FailureV1 {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            group: failure.group.clone(),
+            exit_code: failure.kind.exit_code(),
+            message: failure.message.clone(),
+            causes: failure.causes.clone(),
+            hints: failure.hints.clone(),
+            log_tail: failure.log_tail.clone(),
+        }
     }
 }

@@ -146,3 +146,25 @@ fn of_two_failures_in_the_way_the_first_of_the_plan_is_named() {
     let blocked: Vec<_> = ran.report.entries.iter().filter_map(|e| e.blocked_by.clone()).collect();
     assert_eq!(blocked, ["verify of a", "verify of a"]);
 }
+
+#[test]
+fn what_each_step_was_expected_to_take_adds_up_to_the_plan() {
+    let (_dir, store) = store();
+    let plan = chain(&["a", "b", "c"]);
+    // The second fails, so the third is skipped; none of them was timed.
+    let failing = plan.steps[1].key;
+    let work = Pretend(|step: &Step| match step.key == failing {
+        true => Err(Box::new(Failure::from(Error::new(Kind::Build, "no")))),
+        false => passed(),
+    });
+    let (mut planned, mut ended) = (Duration::ZERO, Duration::ZERO);
+    let stop = AtomicBool::new(false);
+    run(&plan, &store, &work, (&OPTIONS, &stop), &mut |event| match event {
+        Event::Planned { expected, .. } => planned = *expected,
+        Event::Finished { expected, .. } => ended += *expected,
+        Event::Started { .. } | Event::Note { .. } => {}
+    })
+    .unwrap();
+    assert!(planned > Duration::ZERO);
+    assert_eq!(ended, planned);
+}

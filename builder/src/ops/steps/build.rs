@@ -52,7 +52,7 @@ pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     };
     let result = machines.executor.execute(&build_action(&spec), &machines.stop).map_err(broken)?;
     let log = machines.store.add_blob_bytes(&result.log).map_err(broken)?;
-    machines.keep_log(&step.subject, step.kind, &log).map_err(broken)?;
+    machines.store.keep_log(&step.package, step.kind, &log).map_err(broken)?;
     if recipe.format == Format::Other {
         return other(steps, &result, (log, start.elapsed()));
     }

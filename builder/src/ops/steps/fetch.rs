@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use recipes::diag::Place;
 use recipes::name::{PackageName, Sha256};
 use recipes::recipe::{Format, Origin, Promise, Recipe, Source};
 
@@ -54,7 +55,7 @@ pub fn fetch(steps: &Steps, step: &Step, say: &dyn Fn(String)) -> Worked {
         Fetched::File(file) => {
             notes(&file, say);
             let (name, got, from) = (file.name.clone(), file.sha256, file.from.clone());
-            keep(steps, recipe, &file)?;
+            keep(steps, (recipe, source), &file)?;
             if source.promise == Promise::Ask {
                 return Err(asked(steps, step, got, &from));
             }
@@ -190,11 +191,11 @@ fn spec(steps: &Steps, recipe: &Recipe, source: &Source, is_tree: bool) -> Fetch
     FetchSpec::new(what, expected)
 }
 
-fn keep(steps: &Steps, recipe: &Recipe, file: &FetchedFile) -> Result<(), Failed> {
+fn keep(steps: &Steps, (recipe, source): (&Recipe, &Source), file: &FetchedFile) -> Result<(), Failed> {
     let store = &steps.machines.store;
     let digest = store.add_blob_file(&file.path).map_err(broken)?;
     let name = BlobName {
-        project: recipe.pname.to_string(),
+        project: project(recipe, source),
         version: recipe.version.to_string(),
         file_name: file.name.clone(),
     };
@@ -221,7 +222,7 @@ fn unpacked(steps: &Steps, step: &Step, file: &FetchedFile, start: Instant) -> W
 fn promised_tree(steps: &Steps, step: &Step, got: Sha256, from: &str) -> Result<(), Failed> {
     match steps.source_of(step).promise {
         Promise::Hash(hash) if hash == got => Ok(()),
-        Promise::Hash(hash) => Err(mismatch(steps, step, hash, (got, from))),
+        Promise::Hash(hash) => Err(mismatch(steps, &steps.source_of(step).hash_place, hash, (got, from))),
         Promise::Ask | Promise::Local => Err(asked(steps, step, got, from)),
     }
 }
@@ -229,19 +230,19 @@ fn promised_tree(steps: &Steps, step: &Step, got: Sha256, from: &str) -> Result<
 /// `hash = ""`: the answer is the line to paste, and a failure, because
 /// nothing was promised.
 fn asked(steps: &Steps, step: &Step, got: Sha256, from: &str) -> Failed {
-    note_mismatch(steps, step, got);
+    let place = &steps.source_of(step).hash_place;
+    note_mismatch(steps, place, got);
     let mut told = failure("hash-asked", format!("no hash is promised; `{from}` has {got}"));
     told.kind = Kind::Hash;
-    let place = &steps.source_of(step).hash_place;
     let (line, column) = place.line_col();
     told.causes.push(format!("asked for in {}:{line}:{column}", place.file.path));
     told.hints.push(format!("write `hash = \"{got}\"` there, or use --accept-hash"));
     told
 }
 
-fn mismatch(steps: &Steps, step: &Step, specified: Sha256, (got, from): (Sha256, &str)) -> Failed {
-    note_mismatch(steps, step, got);
-    let place = &steps.source_of(step).hash_place;
+/// Bytes that are not what was promised at this place of a recipe.
+pub fn mismatch(steps: &Steps, place: &Place, specified: Sha256, (got, from): (Sha256, &str)) -> Failed {
+    note_mismatch(steps, place, got);
     let (line, column) = place.line_col();
     let mut told = failure("hash-mismatch", "hash mismatch");
     told.kind = Kind::Hash;
@@ -254,28 +255,30 @@ fn mismatch(steps: &Steps, step: &Step, specified: Sha256, (got, from): (Sha256,
     told
 }
 
-fn note_mismatch(steps: &Steps, step: &Step, got: Sha256) {
+fn note_mismatch(steps: &Steps, place: &Place, got: Sha256) {
     let mut all = steps.mismatches.lock().expect("no holder of this lock panics");
-    all.push(Mismatch { recipe: step.recipe, got });
+    all.push(Mismatch { place: place.clone(), got });
+}
+
+/// What is missing can only come from the network.
+pub fn offline(what: &str) -> Failed {
+    let mut told = failure("offline", format!("`{what}` is not in the store, and this run is offline"));
+    told.kind = Kind::Environment;
+    told.hints.push("run once without --offline to fill the store".to_owned());
+    told
 }
 
 fn fetch_failure(steps: &Steps, step: &Step, error: FetchError) -> Failed {
     match error {
         FetchError::Mismatch(m) => {
             // The bytes are kept: --accept-hash needs no second download.
-            let recipe = steps.recipe(step);
-            if let Err(failed) = keep(steps, recipe, &m.got) {
+            let source = steps.source_of(step);
+            if let Err(failed) = keep(steps, (steps.recipe(step), source), &m.got) {
                 return failed;
             }
-            mismatch(steps, step, m.specified, (m.got.sha256, &m.got.from))
+            mismatch(steps, &source.hash_place, m.specified, (m.got.sha256, &m.got.from))
         }
-        FetchError::Offline { what } => {
-            let mut offline =
-                failure("offline", format!("`{what}` is not in the store, and this run is offline"));
-            offline.kind = Kind::Environment;
-            offline.hints.push("run once without --offline to fill the store".to_owned());
-            offline
-        }
+        FetchError::Offline { what } => offline(&what),
         FetchError::Stopped => failure("stopped", "the run was stopped"),
         FetchError::Failed(error) => {
             let mut told = Failure::from(error);

@@ -13,9 +13,10 @@ mod source;
 
 use std::sync::Mutex;
 
+use recipes::diag::Place;
 use recipes::name::Sha256;
 use recipes::recipe::{Recipe, Source};
-use recipes::set::{PackageSet, RecipeId};
+use recipes::set::PackageSet;
 
 use crate::event::{Failure, StepKind};
 use crate::ops::load::Loaded;
@@ -28,8 +29,8 @@ use crate::store::realisation::Realisation;
 /// A hash that is not the promised one, for `--accept-hash`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
-    /// Whose source.
-    pub recipe: RecipeId,
+    /// Where another one is promised, in a source or for a patch.
+    pub place: Place,
     /// What came.
     pub got: Sha256,
 }

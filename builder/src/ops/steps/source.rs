@@ -10,12 +10,13 @@ use recipes::recipe::{Origin, Patch};
 
 use super::Steps;
 use super::failure::{broken, exit_sentence, failure, foreign, with_result};
+use super::fetch::{mismatch, offline};
 use crate::error::IoContext as _;
 use crate::event::Failure;
 use crate::exec::Executor as _;
 use crate::exec::action::{Action, Exit, Limits};
-use crate::fetch::{FetchSpec, Fetched, Watch, What};
-use crate::key::TreeDigest;
+use crate::fetch::{FetchError, FetchSpec, Fetched, Watch, What};
+use crate::key::{Digest, TreeDigest};
 use crate::ops::run::Worked;
 use crate::pep517::answer::failed_phase;
 use crate::pep517::phases::{PhaseSpec, Subject, after_patches, before_patches};
@@ -113,7 +114,7 @@ fn phase(steps: &Steps, step: &Step, (action, log): (&Action, &mut Vec<u8>)) -> 
     let result = machines.executor.execute(action, &machines.stop).map_err(broken)?;
     log.extend_from_slice(&result.log);
     let kept = machines.store.add_blob_bytes(log).map_err(broken)?;
-    machines.keep_log(&step.subject, step.kind, &kept).map_err(broken)?;
+    machines.store.keep_log(&step.package, step.kind, &kept).map_err(broken)?;
     if result.exit != Exit::Code(0) || !result.missing.is_empty() {
         let what = failed_phase(&result).unwrap_or_else(|| exit_sentence(result.exit));
         let told = failure("phase", format!("the phase `{what}` failed"));
@@ -129,7 +130,7 @@ fn patched(steps: &Steps, step: &Step, tree: TreeDigest) -> Result<TreeDigest, F
     let root = temp.path().join("patched");
     copy_tree(&store.tree_path(&tree), &root, Copying::Writable, None).map_err(broken)?;
     for one in &steps.source_of(step).patches {
-        let (name, text) = patch_text(steps, one, temp.path())?;
+        let (name, text) = patch_text(steps, step, (one, temp.path()))?;
         patch::apply(&root, &name, &text).map_err(|e| {
             let machine = e.machine;
             let mut told = foreign("patch", e);
@@ -143,24 +144,38 @@ fn patched(steps: &Steps, step: &Step, tree: TreeDigest) -> Result<TreeDigest, F
     store.add_tree(&root).map_err(broken)
 }
 
-fn patch_text(steps: &Steps, one: &Patch, temp: &Path) -> Result<(String, Vec<u8>), Failed> {
+fn patch_text(steps: &Steps, step: &Step, (one, temp): (&Patch, &Path)) -> Result<(String, Vec<u8>), Failed> {
     match one {
         Patch::File(name, base) => {
             let path = steps.loaded.folder_of(base).join(name);
             let text = std::fs::read(&path)
                 .map_err(|e| failure("patch", format!("failed to read `{name}`: {e}")))?;
+            // The key holds what the file was when the plan was made.
+            let planned = steps.local.patches.get(&(step.recipe.0, name.clone()));
+            if planned != Some(&Digest::of(&text)) {
+                let mut changed = failure("patch", format!("the patch `{name}` changed while it was read"));
+                changed.hints.push("let the other program finish, and run again".to_owned());
+                return Err(changed);
+            }
             Ok((name.clone(), text))
         }
-        Patch::Url { url, hash } => {
-            let digest = crate::key::Digest(hash.0);
+        Patch::Url { url, hash, place } => {
+            let digest = Digest(hash.0);
             let store = &steps.machines.store;
             if !store.has_blob(&digest).map_err(broken)? {
                 let spec = FetchSpec::new(What::Url { urls: vec![url.clone()] }, Some(*hash));
                 let fetcher = steps.machines.fetcher().map_err(broken)?;
                 let watch = Watch { bytes: &|_, _| {}, stop: steps.machines.stop_flag() };
-                match fetcher.fetch(&spec, temp, watch).map_err(|e| broken(e.into_error()))? {
-                    Fetched::File(file) => store.add_blob_file(&file.path).map_err(broken)?,
-                    Fetched::Checkout(_) => unreachable!("an address gives a file"),
+                match fetcher.fetch(&spec, temp, watch) {
+                    Ok(Fetched::File(file)) => store.add_blob_file(&file.path).map_err(broken)?,
+                    Ok(Fetched::Checkout(_)) => unreachable!("an address gives a file"),
+                    Err(FetchError::Mismatch(m)) => {
+                        // Kept: --accept-hash needs no second download.
+                        store.add_blob_file(&m.got.path).map_err(broken)?;
+                        return Err(mismatch(steps, place, *hash, (m.got.sha256, &m.got.from)));
+                    }
+                    Err(FetchError::Offline { what }) => return Err(offline(&what)),
+                    Err(error) => return Err(broken(error.into_error())),
                 };
             }
             let text = std::fs::read(store.blob_path(&digest))

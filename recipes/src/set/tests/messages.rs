@@ -359,7 +359,7 @@ fn the_tree_of_propagated_inputs() {
         ├── ! lost
         └── ! jinja2>9
     "#]]
-    .assert_eq(&tree(&set, set.select("web").unwrap()));
+    .assert_eq(&tree(&set, set.select("web").unwrap(), &[]));
 }
 
 #[test]
