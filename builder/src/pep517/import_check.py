@@ -2,8 +2,23 @@
 import importlib
 import json
 import os
+import re
 import sys
 import traceback
+
+
+def text_of(error):
+    """An exception's text, which is code of whoever raised it."""
+    try:
+        return str(error)
+    except BaseException:
+        return "(it has no text that can be shown)"
+
+
+def as_json(answer):
+    """JSON for any reader: a lone surrogate is written as its escape's letters."""
+    text = json.dumps(answer, ensure_ascii=False)
+    return re.sub("[\ud800-\udfff]", lambda found: "\\\\u{:04x}".format(ord(found.group())), text)
 
 
 def main():
@@ -21,8 +36,8 @@ def main():
 
     def say():
         path = os.path.join(root, spec["answer"])
-        with open(path + ".part", "w", encoding="utf-8", errors="backslashreplace") as file:
-            json.dump(answer, file)
+        with open(path + ".part", "w", encoding="utf-8") as file:
+            file.write(as_json(answer))
         os.replace(path + ".part", path)
 
     for name in spec["modules"]:
@@ -45,7 +60,7 @@ def main():
                 {
                     "module": name,
                     "exception": type(error).__name__,
-                    "message": str(error)[:2000],
+                    "message": text_of(error)[:2000],
                     "missing_module": missing,
                 }
             )

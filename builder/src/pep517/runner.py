@@ -9,6 +9,7 @@ import importlib
 import itertools
 import json
 import os
+import re
 import sys
 import time
 
@@ -155,6 +156,20 @@ def build(spec, root, answer, times):
     answer["wheel"] = wheel
 
 
+def text_of(error):
+    """An exception's text, which is code of whoever raised it."""
+    try:
+        return str(error)
+    except BaseException:
+        return "(it has no text that can be shown)"
+
+
+def as_json(answer):
+    """JSON for any reader: a lone surrogate is written as its escape's letters."""
+    text = json.dumps(answer, ensure_ascii=False)
+    return re.sub("[\ud800-\udfff]", lambda found: "\\\\u{:04x}".format(ord(found.group())), text)
+
+
 def describe(error):
     """The backend's exception, without the runner's own frames."""
     import traceback
@@ -166,7 +181,7 @@ def describe(error):
     sys.stdout.flush()
     sys.stderr.write(text)
     found = {"kind": "backend-raised", "exception": type(error).__name__}
-    found["message"] = str(error.code if isinstance(error, SystemExit) else error)[:4000]
+    found["message"] = text_of(error.code if isinstance(error, SystemExit) else error)[:4000]
     found["traceback"] = text[-60000:]
     seen = set()
     link = error
@@ -207,8 +222,8 @@ def main():
     sys.stdout.flush()
     sys.stderr.flush()
     path = os.path.join(root, spec["answer"])
-    with open(path + ".part", "w", encoding="utf-8", errors="backslashreplace") as file:
-        json.dump(answer, file)
+    with open(path + ".part", "w", encoding="utf-8") as file:
+        file.write(as_json(answer))
     os.replace(path + ".part", path)
     return 0 if answer["ok"] else 1
 

@@ -191,6 +191,15 @@ fn a_backend_that_leaves_is_an_exception_too() {
 }
 
 #[test]
+fn a_backend_whose_words_are_no_text_is_told_all_the_same() {
+    let odd = "class Odd(Exception):\n    def __str__(self): raise ValueError('no')\n";
+    let (silent, _) = refusal(&format!("{odd}def build_wheel(*a): raise Odd\n"));
+    assert_eq!(silent.message(), "`build_wheel` raised Odd: (it has no text that can be shown)");
+    let (lone, _) = refusal("def build_wheel(*a): raise ValueError('a\\udcffb\\U0001f600')\n");
+    assert_eq!(lone.message(), "`build_wheel` raised ValueError: a\\udcffb\u{1f600}");
+}
+
+#[test]
 fn a_missing_module_is_named_with_the_line_to_add() {
     let (inner, _) = refusal("import setuptools_scm\ndef build_wheel(*a): pass\n");
     assert_eq!(inner.group(), "missing-module:setuptools_scm");
