@@ -19,6 +19,8 @@ use crate::tree::RelPath;
 
 const IMPORT_CHECK: &str = include_str!("import_check.py");
 const TEST_RUNNER: &str = include_str!("test_runner.py");
+const TEST_SCOPE: &str = include_str!("test_scope.py");
+const TEST_PLUGIN: &str = include_str!("test_plugin.py");
 
 /// What both checks need: the package's frozen environment, at `/env`.
 #[derive(Clone, Debug)]
@@ -112,6 +114,9 @@ pub fn test_action(spec: &CheckSpec, tests: &Tests) -> Option<Action> {
     let argv = if files.is_empty() { runner_argv() } else { phases::shell_argv() };
     if let Some(runner) = runner {
         files.insert(below("job/test_runner.py"), TEST_RUNNER.as_bytes().to_vec());
+        // A folder of their own: it stays importable while the tests run.
+        files.insert(below("job/plugin/wheelwright_tests.py"), TEST_SCOPE.as_bytes().to_vec());
+        files.insert(below("job/plugin/wheelwright_pytest.py"), TEST_PLUGIN.as_bytes().to_vec());
         files.insert(below("job/spec.json"), runner_spec(runner, tests));
     } else if files.is_empty() {
         return None;
@@ -237,14 +242,17 @@ pub fn read_imports(result: &ActionResult) -> Result<Passed, CheckFailure> {
     }
 }
 
-/// What came of [`test_action`].
-pub fn read_tests(result: &ActionResult) -> Result<Passed, CheckFailure> {
+/// What came of [`test_action`] with this runner. Only a command has no answer
+/// of its own; a runner without one was ended by a test.
+pub fn read_tests(result: &ActionResult, runner: &Runner) -> Result<Passed, CheckFailure> {
     let answer = read_answer(result);
     let ok = answer.as_ref().is_none_or(|a| a["ok"] == true);
     match (result.exit, &answer, failed_phase(result)) {
         (Exit::Code(0), Some(answer), None) if ok => Ok(counts(answer)),
-        // `runner = "command"` has no answer, but its script came to its end.
-        (Exit::Code(0), None, None) if read_bounded(result, phases::RUNNING).is_some() => {
+        // The script of a command came to its end.
+        (Exit::Code(0), None, None)
+            if *runner == Runner::Command && read_bounded(result, phases::RUNNING).is_some() =>
+        {
             Ok(Passed::default())
         }
         (Exit::Code(_), Some(answer), _) if !ok => Err(test_failure(answer)),
@@ -352,6 +360,9 @@ impl CheckFailure {
                 "name the tests with `check.enabled-paths`, or say `check.enable = false` when the source has none"
                     .into(),
             ],
+            CheckFailure::Died(Exit::Code(0), None) => {
+                vec!["something that was run ended the process before its time (`os._exit`)".into()]
+            }
             CheckFailure::RunnerMissing(_) => vec!["add \"pytest\" to `check.inputs`".into()],
             _ => Vec::new(),
         }

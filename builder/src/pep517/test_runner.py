@@ -1,77 +1,12 @@
 """Runs a source's tests against the *installed* package.
 
-The source is the working folder and gives the tests; the package under test
-comes from the environment. Test frameworks put the source (or what a
-configuration calls `pythonpath`) in front of sys.path, where a flat layout
-would hide the installed package, compiled modules and all. So a finder that
-stands before all others binds the package's own top-level names to
-site-packages, whatever sys.path says; only its test modules (`tests`, `test`,
-`conftest`, `test_*`, `*_test`) come from the source, because that is the file
-the framework collected.
+What of the source a test process sees is said in `wheelwright_tests.py`.
 """
 import glob
 import json
 import os
 import re
 import sys
-
-WORD = re.compile(r"[\w:+\-.\[\]]+")
-RESERVED = ("and", "or", "not", "True", "False", "None")
-
-
-class Installed:
-    """The finder."""
-
-    def __init__(self, names, source):
-        self.names = frozenset(names)
-        self.site = [path for path in sys.path if path.startswith(sys.prefix + os.sep)]
-        self.roots = [source, os.path.join(source, "src")]
-
-    def find_spec(self, name, path=None, target=None):
-        top, _, rest = name.partition(".")
-        if top not in self.names:
-            return None
-        if not rest:
-            return self.ask(name, self.site, target)
-        if path is None:
-            return None
-        last = name.rpartition(".")[2]
-        if last in ("tests", "test", "conftest") or last.startswith("test_") or last.endswith("_test"):
-            found = self.in_source(name, path, target)
-            if found is not None:
-                return found
-        return self.ask(name, path, target)
-
-    def in_source(self, name, path, target):
-        for root in self.roots:
-            folder = os.path.join(root, *name.split(".")[:-1])
-            found = self.ask(name, [folder], target) if os.path.isdir(folder) else None
-            if found is None:
-                continue
-            if found.submodule_search_locations is not None:
-                # Compiled test modules are only in the installed package.
-                installed = self.ask(name, path, target)
-                if installed is not None and installed.submodule_search_locations:
-                    found.submodule_search_locations.extend(installed.submodule_search_locations)
-            return found
-        return None
-
-    def ask(self, name, path, target):
-        for finder in sys.meta_path:
-            if finder is self or not hasattr(finder, "find_spec"):
-                continue
-            found = finder.find_spec(name, path, target)
-            if found is not None:
-                if found.submodule_search_locations is not None:
-                    # A namespace's own list would grow with sys.path.
-                    found.submodule_search_locations = list(found.submodule_search_locations)
-                return found
-        return None
-
-    def put_first(self):
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
-        sys.meta_path.insert(0, self)
 
 
 class Refusal(Exception):
@@ -98,10 +33,6 @@ def alternatives(names):
     return "(" + " or ".join(names) + ")"
 
 
-def is_word(name):
-    return bool(WORD.fullmatch(name)) and name not in RESERVED
-
-
 def split_keyword(flags):
     """The flags without `-k EXPRESSION` (ours would replace it), and the expressions."""
     rest, expressions = [], []
@@ -116,7 +47,7 @@ def split_keyword(flags):
     return rest, expressions
 
 
-def run_pytest(spec, finder, answer):
+def run_pytest(spec, is_word, answer):
     try:
         import pytest
     except ModuleNotFoundError as error:
@@ -124,15 +55,15 @@ def run_pytest(spec, finder, answer):
     paths = ["".join(pair) for pair in expand(spec["enabled_paths"], "enabled-paths")]
     flags, keywords = split_keyword(spec["flags"])
     enabled, disabled = spec["enabled_tests"], spec["disabled_tests"]
-    # Parametrised names may hold what `-k` cannot read: those are told apart by ourselves.
-    odd_disabled = [name for name in disabled if not is_word(name)]
+    # What `-k` cannot read is told apart by the plugin.
     words = [name for name in disabled if is_word(name)]
-    odd_enabled = enabled if not all(map(is_word, enabled)) else []
-    if enabled and not odd_enabled:
+    if enabled and all(map(is_word, enabled)):
         keywords.append(alternatives(enabled))
     if words:
         keywords.append("not " + alternatives(words))
-    arguments = ["-p", "no:cacheprovider"]
+    # The cache has options that projects use: it is only kept out of the source.
+    cache = os.path.join(os.environ.get("TMPDIR") or "/tmp", "pytest-cache")
+    arguments = ["-p", "wheelwright_pytest", "-o", "cache_dir=" + cache]
     if not any(flag.startswith("--rootdir") for flag in flags):
         arguments.append("--rootdir=" + os.getcwd())
     if keywords:
@@ -144,22 +75,7 @@ def run_pytest(spec, finder, answer):
     # Last of all, so that a test's own helpers are found, and nothing is hidden.
     sys.path.append(os.getcwd())
 
-    class Plugin:
-        @pytest.hookimpl(tryfirst=True)
-        def pytest_load_initial_conftests(self):
-            finder.put_first()
-
-        def pytest_collection_modifyitems(self, config, items):
-            def unwanted(item):
-                if any(name in item.nodeid for name in odd_disabled):
-                    return True
-                return bool(odd_enabled) and not any(name in item.nodeid for name in odd_enabled)
-
-            gone = [item for item in items if unwanted(item)]
-            if gone:
-                config.hook.pytest_deselected(items=gone)
-                items[:] = [item for item in items if item not in gone]
-
+    class Counter:
         def pytest_deselected(self, items):
             answer["deselected"] += len(items)
 
@@ -177,7 +93,7 @@ def run_pytest(spec, finder, answer):
 
     arguments += flags + paths
     print("pytest", " ".join(arguments), flush=True)
-    code = int(pytest.main(arguments, plugins=[Plugin()]))
+    code = int(pytest.main(arguments, plugins=[Counter()]))
     if code == 5 or (code == 0 and not answer["passed"] and not answer["skipped"]):
         raise Refusal("no-tests", "pytest found no test to run")
     if answer["failed"]:
@@ -253,6 +169,20 @@ def run_unittest(spec, answer):
         raise Refusal("no-tests", "unittest found no test to run")
 
 
+def text_of(error):
+    """An exception's text, which is code of the package that raised it."""
+    try:
+        return str(error)
+    except BaseException:
+        return "(it has no text that can be shown)"
+
+
+def as_json(answer):
+    """JSON for any reader: a lone surrogate is written as its escape's letters."""
+    text = json.dumps(answer, ensure_ascii=False)
+    return re.sub("[\ud800-\udfff]", lambda found: "\\\\u{:04x}".format(ord(found.group())), text)
+
+
 def main():
     spec_path = os.path.abspath(sys.argv[1])
     job = os.path.dirname(spec_path)
@@ -264,11 +194,14 @@ def main():
     for folder in ("tmp", "home"):
         os.makedirs(os.path.join(root, folder), exist_ok=True)
     answer = {"passed": 0, "skipped": 0, "deselected": 0, "failed": []}
-    finder = Installed(spec["protect"], os.getcwd())
-    finder.put_first()
+    # Behind all else, and for the workers of a runner as well.
+    sys.path.append(os.path.join(job, "plugin"))
+    from wheelwright_tests import FINDER, is_word
+
+    FINDER.put_first()
     try:
         if spec["runner"] == "pytest":
-            run_pytest(spec, finder, answer)
+            run_pytest(spec, is_word, answer)
         else:
             run_unittest(spec, answer)
         answer["ok"] = True
@@ -280,7 +213,7 @@ def main():
         import traceback
 
         traceback.print_exc()
-        message = "{}: {}".format(type(error).__name__, error)
+        message = "{}: {}".format(type(error).__name__, text_of(error))
         answer.update(ok=False, kind="runner-failed", message=message[:2000])
     # A test is named once, even when its teardown fails too.
     answer["failed_count"] = len(set(answer["failed"]))
@@ -288,8 +221,8 @@ def main():
     sys.stdout.flush()
     sys.stderr.flush()
     path = os.path.join(root, spec["answer"])
-    with open(path + ".part", "w", encoding="utf-8", errors="backslashreplace") as file:
-        json.dump(answer, file)
+    with open(path + ".part", "w", encoding="utf-8") as file:
+        file.write(as_json(answer))
     os.replace(path + ".part", path)
     return 0 if answer["ok"] else 1
 

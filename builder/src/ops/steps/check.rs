@@ -93,7 +93,7 @@ pub fn tests(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
         };
         return Err(failure("no-tests", what));
     };
-    finish(steps, step, (&action, start), read_tests)
+    finish(steps, step, (&action, start), |result| read_tests(result, &recipe.check.runner))
 }
 
 fn finish(

@@ -54,6 +54,19 @@ fn path(text: &str) -> (String, TextPlace) {
     (text.to_owned(), TextPlace { file, span: 0..0 })
 }
 
+/// Runs the tests and reads what came of them.
+fn run(place: &Place, tests: &Tests) -> (ActionResult, Result<Passed, CheckFailure>) {
+    let result = place.run(&test_action(&spec(), tests).unwrap());
+    let read = read_tests(&result, &tests.check.runner);
+    (result, read)
+}
+
+fn read(place: &Place, tests: &Tests) -> Result<Passed, CheckFailure> {
+    let (result, read) = run(place, tests);
+    println!("{}", log(&result));
+    read
+}
+
 fn log(result: &ActionResult) -> String {
     String::from_utf8_lossy(&result.log).into_owned()
 }
@@ -86,9 +99,9 @@ fn unittest_tests_the_installed_package_on_every_python() {
         let place = flat(&python);
         let mut check = check(Runner::Unittest);
         check.disabled_tests.push("test_bad".into());
-        let result = place.run(&test_action(&spec(), &tests(check)).unwrap());
+        let (result, read) = run(&place, &tests(check));
         let passed =
-            read_tests(&result).unwrap_or_else(|e| panic!("{}: {e:?}\n{}", python.display(), log(&result)));
+            read.unwrap_or_else(|e| panic!("{}: {e:?}\n{}", python.display(), log(&result)));
         assert_eq!(passed.passed, 2, "{}", log(&result));
     }
 }
@@ -96,8 +109,7 @@ fn unittest_tests_the_installed_package_on_every_python() {
 #[test]
 fn failing_tests_are_named() {
     let place = flat(&one_python());
-    let result = place.run(&test_action(&spec(), &tests(check(Runner::Unittest))).unwrap());
-    let failure = read_tests(&result).unwrap_err();
+    let failure = read(&place, &tests(check(Runner::Unittest))).unwrap_err();
     assert_eq!(failure.message(), "1 test failed (2 passed): tests.test_outer.T.test_bad");
 }
 
@@ -107,18 +119,16 @@ fn paths_choose_tests_and_must_match_something() {
     let mut check = check(Runner::Unittest);
     check.disabled_paths.push(path("tests"));
     let place = flat(&python);
-    let result = place.run(&test_action(&spec(), &tests(check.clone())).unwrap());
-    assert_eq!(read_tests(&result).unwrap().passed, 1, "{}", log(&result));
+    assert_eq!(read(&place, &tests(check.clone())).unwrap().passed, 1);
     check.disabled_paths = vec![path("tests/test_non*.py"), path("tests/test_outer.py")];
-    let failure = read_tests(&place.run(&test_action(&spec(), &tests(check.clone())).unwrap())).unwrap_err();
+    let failure = read(&place, &tests(check.clone())).unwrap_err();
     assert_eq!(failure.message(), "`check.disabled-paths` matches nothing in the source: tests/test_non*.py");
     check.disabled_paths.clear();
     check.enabled_paths = vec![path("tests/test_o*.py")];
     check.enabled_tests = vec!["test_outer.T.test_outer".into()];
-    let result = place.run(&test_action(&spec(), &tests(check.clone())).unwrap());
-    assert_eq!(read_tests(&result).unwrap().passed, 1, "{}", log(&result));
+    assert_eq!(read(&place, &tests(check.clone())).unwrap().passed, 1);
     check.enabled_tests = vec!["nothing".into()];
-    let failure = read_tests(&place.run(&test_action(&spec(), &tests(check)).unwrap())).unwrap_err();
+    let failure = read(&place, &tests(check)).unwrap_err();
     assert_eq!(failure, CheckFailure::NoTests("unittest found no test to run".into()));
 }
 
@@ -144,13 +154,15 @@ fn pytest_gets_what_the_recipe_says() {
     check.enabled_paths = vec![path("tests/*.py::T")];
     check.disabled_paths = vec![path("demo"), path("tests/test_outer.py::T::test_bad")];
     check.marks = ["not slow".into(), "a or b".into()].to_vec();
-    let result = place.run(&test_action(&spec(), &tests(check)).unwrap());
+    let (result, read) = run(&place, &tests(check));
     let log = log(&result);
     let got = log.lines().find_map(|l| l.strip_prefix("got ")).unwrap_or_else(|| panic!("{log}"));
     let got = got.replace(&place.path("build").canonicalize().unwrap().display().to_string(), "/build");
     expect_test::expect![[r#"
         ['-p'
-        'no:cacheprovider'
+        'wheelwright_pytest'
+        '-o'
+        'cache_dir=/build/tmp/pytest-cache'
         '--rootdir=/build/src'
         '-k'
         '(slow or fast) and (test_a) and not (test_b[1-2])'
@@ -163,14 +175,13 @@ fn pytest_gets_what_the_recipe_says() {
         'tests/test_outer.py::T'
         'tests/util.py::T']"#]]
     .assert_eq(&got.replace("', '", "'\n'"));
-    assert_eq!(read_tests(&result).unwrap().passed, 1);
+    assert_eq!(read.unwrap().passed, 1);
 }
 
 #[test]
 fn a_missing_runner_is_said() {
     let place = flat(&one_python());
-    let result = place.run(&test_action(&spec(), &tests(check(Runner::Pytest))).unwrap());
-    let failure = read_tests(&result).unwrap_err();
+    let failure = read(&place, &tests(check(Runner::Pytest))).unwrap_err();
     assert_eq!(failure.group(), "runner-missing");
     assert_eq!(failure.hints(), ["add \"pytest\" to `check.inputs`"]);
 }
@@ -184,10 +195,9 @@ fn a_command_is_the_check_phase() {
     tests
         .phases
         .insert(Phase::Check, "test \"$WORD\" = yes; test -f tests/util.py; python -c 'import demo'".into());
-    let result = place.run(&test_action(&spec(), &tests).unwrap());
-    assert_eq!(read_tests(&result), Ok(Passed::default()), "{}", log(&result));
+    assert_eq!(read(&place, &tests), Ok(Passed::default()));
     tests.phases.insert(Phase::PostCheck, "exit 3".into());
-    let failure = read_tests(&place.run(&test_action(&spec(), &tests).unwrap())).unwrap_err();
+    let failure = read(&place, &tests).unwrap_err();
     assert_eq!(failure, CheckFailure::Phase("post-check".into()));
 }
 
@@ -198,7 +208,7 @@ fn post_check_runs_after_the_runner() {
     check.disabled_tests.push("test_bad".into());
     let mut tests = tests(check);
     tests.phases.insert(Phase::PostCheck, "false".into());
-    let failure = read_tests(&place.run(&test_action(&spec(), &tests).unwrap())).unwrap_err();
+    let failure = read(&place, &tests).unwrap_err();
     assert_eq!(failure, CheckFailure::Phase("post-check".into()));
 }
 
@@ -230,4 +240,117 @@ fn a_module_that_ends_the_process_is_named() {
     place.write(&format!("{}/dies.py", place.site(&python)), "import os; os._exit(0)\n");
     let result = place.run(&import_action(&spec(), &["demo".to_owned(), "dies".to_owned()]));
     assert_eq!(read_imports(&result), Err(CheckFailure::Died(Exit::Code(0), Some("dies".into()))));
+}
+
+#[test]
+fn a_test_that_ends_the_process_has_not_passed() {
+    let place = flat(&one_python());
+    place.write(
+        "build/src/tests/test_outer.py",
+        "import os, unittest\nclass T(unittest.TestCase):\n    def test_a(self): os._exit(0)\n",
+    );
+    let mut tests = tests(check(Runner::Unittest));
+    assert_eq!(read(&place, &tests), Err(CheckFailure::Died(Exit::Code(0), None)));
+    // In a script, too, whose own end says nothing of the runner.
+    tests.phases.insert(Phase::PreCheck, "true".into());
+    let failure = read(&place, &tests).unwrap_err();
+    assert_eq!(failure, CheckFailure::Died(Exit::Code(0), None));
+    assert_eq!(failure.message(), "the check ended without an answer: exit status 0");
+    assert!(failure.hints()[0].contains("os._exit"));
+}
+
+/// An installed `space.demo`, in a namespace that the source has as well.
+fn spaced(python: &std::path::Path) -> Place {
+    let place = Place::new(python);
+    let site = place.site(python);
+    place.write(&format!("{site}/space/demo/__init__.py"), "WHERE = 'installed'\n");
+    place.write(&format!("{site}/space/demo/compiled.py"), "x = 1\n");
+    place.write(&format!("{site}/space/other.py"), "WHERE = 'installed'\n");
+    place.write("build/src/space/demo/__init__.py", "WHERE = 'source'\n");
+    place.write("build/src/space/demo/tests/__init__.py", "");
+    place.write(
+        "build/src/space/demo/tests/test_inner.py",
+        "import sys, unittest\nsys.path.insert(0, '.')\nfrom space import demo, other\nimport space.demo.compiled\nclass T(unittest.TestCase):\n    def test_inner(self): self.assertEqual((demo.WHERE, other.WHERE), ('installed', 'installed'))\n",
+    );
+    place
+}
+
+#[test]
+fn a_package_in_a_namespace_is_the_installed_one_on_every_python() {
+    for python in pythons() {
+        let place = spaced(&python);
+        let mut check = check(Runner::Unittest);
+        check.flags = ["-t", "."].map(str::to_owned).to_vec();
+        check.enabled_paths = vec![path("space/demo/tests/test_inner.py")];
+        let mut tests = tests(check);
+        tests.names = vec!["space.demo".into(), "space.other".into()];
+        let (result, read) = run(&place, &tests);
+        let passed = read.unwrap_or_else(|e| panic!("{}: {e:?}\n{}", python.display(), log(&result)));
+        assert_eq!(passed.passed, 1, "{}", log(&result));
+    }
+}
+
+/// Stands for a pytest whose worker, a process of its own, gets its parent's
+/// arguments and import path, as pytest-xdist has it.
+const FORKING_PYTEST: &str = r#"
+import subprocess, sys
+def hookimpl(**options): return lambda function: function
+WORKER = """
+import sys
+sys.path[:] = {path!r}
+sys.path.insert(0, '.')
+plugin = __import__({plugin!r})
+plugin.pytest_load_initial_conftests()
+import demo
+print('worker has', demo.WHERE)
+class Item:
+    def __init__(self, nodeid): self.nodeid = nodeid
+class hook: pytest_deselected = staticmethod(lambda items: None)
+class config: hook = hook
+items = [Item('test_a'), Item('test c[1-2 3]')]
+plugin.pytest_collection_modifyitems(config, items)
+print('worker runs', [item.nodeid for item in items])
+"""
+def main(arguments, plugins):
+    plugin = arguments[arguments.index('-p') + 1]
+    code = WORKER.format(path=sys.path, plugin=plugin)
+    subprocess.run([sys.executable, '-c', code], check=True)
+    class Report: failed, skipped, when, nodeid = False, False, 'call', 'a'
+    plugins[0].pytest_runtest_logreport(Report)
+    return 0
+"#;
+
+#[test]
+fn workers_of_a_runner_see_what_the_runner_sees() {
+    let python = one_python();
+    let place = flat(&python);
+    place.write(&format!("{}/pytest.py", place.site(&python)), FORKING_PYTEST);
+    let mut check = check(Runner::Pytest);
+    check.disabled_tests = vec!["test c[1-2 3]".into()];
+    let (result, read) = run(&place, &tests(check));
+    let log = log(&result);
+    assert_eq!(read.unwrap().passed, 1, "{log}");
+    assert!(log.contains("worker has installed\n"), "{log}");
+    assert!(log.contains("worker runs ['test_a']\n"), "{log}");
+}
+
+/// Text that is no Unicode, and an exception whose text cannot be had.
+const ODD: &str = "class Odd(Exception):\n    def __str__(self): raise ValueError('no')\n";
+
+#[test]
+fn odd_texts_are_told_all_the_same() {
+    let python = one_python();
+    let place = flat(&python);
+    let site = place.site(&python);
+    place.write(&format!("{site}/lone.py"), "raise ValueError('a\\udcffb\\U0001f600')\n");
+    place.write(&format!("{site}/odd.py"), &format!("{ODD}raise Odd\n"));
+    let modules = ["lone", "odd"].map(str::to_owned);
+    let failure = read_imports(&place.run(&import_action(&spec(), &modules))).unwrap_err();
+    let CheckFailure::Imports(failed) = &failure else { panic!("{failure:?}") };
+    assert_eq!(failed[0].message, "a\\udcffb\u{1f600}");
+    assert_eq!(failed[1].message, "(it has no text that can be shown)");
+
+    place.write(&format!("{site}/pytest.py"), &format!("{ODD}def main(*a, **k): raise Odd\nhookimpl = None\n"));
+    let failure = read(&place, &tests(check(Runner::Pytest))).unwrap_err();
+    assert_eq!(failure, CheckFailure::RunnerFailed("Odd: (it has no text that can be shown)".into()));
 }
