@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use recipes::target::{Target, cpython_tags};
 
-use super::probe::{ask, file_key, probe};
+use super::probe::{ask, file_key, linker_key, probe};
 use super::{Facts, Interpreter, Memo, NEWEST, OLDEST, Search, identity, libraries, platforms};
 use crate::error::{Error, Result};
 
@@ -132,7 +132,7 @@ fn describe(exe: PathBuf, facts: Facts, memo: Memo<'_>) -> Result<Interpreter> {
     };
     let version = target.markers.python_full_version().version.clone();
     let identity = identity::identity(&exe, &facts, memo)?;
-    let libraries = libraries::libraries(&exe, &facts, &key, memo);
+    let libraries = libraries::libraries(&exe, &facts, &format!("{key}\n{}", linker_key()), memo);
     Ok(Interpreter { exe, version, minor, target, identity, facts, libraries })
 }
 

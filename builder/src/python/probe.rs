@@ -153,11 +153,15 @@ pub fn file_key(path: &Path) -> Result<String, String> {
     Ok(format!("{}\n{inode} {size} {}.{:09}", path.display(), meta.mtime(), meta.mtime_nsec()))
 }
 
+/// What names the machine's set of shared libraries: the C library and others
+/// change without the interpreter, and the linker's cache does with them.
+pub fn linker_key() -> String {
+    file_key(Path::new("/etc/ld.so.cache")).unwrap_or_default()
+}
+
 /// Asks the program at `exe`, or remembers what it said.
 pub fn probe(exe: &Path, memo: Memo<'_>) -> Result<Facts, String> {
-    // The C library changes without the interpreter; the linker's cache does with it.
-    let linker = file_key(Path::new("/etc/ld.so.cache")).unwrap_or_default();
-    let key = format!("{FORMAT}\n{}\n{linker}", file_key(exe)?);
+    let key = format!("{FORMAT}\n{}\n{}", file_key(exe)?, linker_key());
     let text = memo.or_make("python-probe", &key, || {
         let text = ask(exe, PROBE, &Search::default())?;
         // Only an answer that can be read is worth remembering.

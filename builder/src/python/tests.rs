@@ -88,6 +88,10 @@ fn a_remembered_interpreter_is_not_asked_again() {
     assert_eq!(*asked.borrow(), 3);
     assert_eq!(first.identity, second.identity);
     assert_eq!(first.libraries, second.libraries);
+    // An installed library changes the linker's cache and not the interpreter.
+    let linker = probe::linker_key();
+    let keyed = |ns: &str| memory.borrow().keys().any(|k| k.starts_with(ns) && k.ends_with(&linker));
+    assert!(keyed("python-libraries ") && keyed("python-probe "), "{:?}", memory.borrow().keys());
 }
 
 #[test]
