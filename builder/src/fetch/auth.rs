@@ -206,10 +206,30 @@ pub fn shown_text(text: &str) -> String {
     {
         return shown(&url);
     }
-    match (text.find("//"), text.rfind('@')) {
-        (Some(start), Some(at)) if start < at => format!("{}//{}", &text[..start], &text[at + 1..]),
-        _ => text.to_owned(),
+    let Some(at) = text.rfind('@') else { return text.to_owned() };
+    let (before, after) = (&text[..at], &text[at + 1..]);
+    match before.split_once("//") {
+        // What stands before the slashes is a scheme at most, never a password.
+        Some((scheme, _)) if !scheme.trim_end_matches(':').contains(':') => format!("{scheme}//{after}"),
+        None if !before.contains(':') => text.to_owned(),
+        _ => after.to_owned(),
     }
+}
+
+/// An address for a file that others read: like [`shown`], but whole enough to
+/// be used. The user of an ssh address is no secret.
+pub fn public(text: &str) -> String {
+    let Ok(mut url) = Url::parse(text) else { return shown_text(text) };
+    if !url.has_host() {
+        return shown_text(text);
+    }
+    let _ = url.set_password(None);
+    if url.scheme() != "ssh" {
+        let _ = url.set_username("");
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    url.into()
 }
 
 /// `%2B` -> `+`. What is not valid stays as it is.
@@ -279,6 +299,14 @@ mod tests {
         assert_eq!(shown(&url("https://u:p@a.test/x?sig=abc#f")), "https://a.test/x?…");
         assert_eq!(shown_text("htp//u:p@a.test/x"), "htp//a.test/x");
         assert_eq!(shown_text("git@a.test:x"), "git@a.test:x");
+        assert_eq!(shown_text("user:hunter2@a.test/simple"), "a.test/simple");
+        assert_eq!(shown_text("user:hun//ter2@a.test/simple"), "a.test/simple");
+        assert_eq!(shown_text("https://token@a.test/simple"), "https://a.test/simple");
+        assert_eq!(shown_text("ht tps://token@a.test/simple"), "ht tps://a.test/simple");
+        assert_eq!(public("https://token@a.test/x.zip?sig=abc#f"), "https://a.test/x.zip");
+        assert_eq!(public("ssh://git:hunter2@a.test/x"), "ssh://git@a.test/x");
+        assert_eq!(public("git@a.test:x"), "git@a.test:x");
+        assert_eq!(public("file:///srv/x.zip"), "file:///srv/x.zip");
     }
 
     #[test]

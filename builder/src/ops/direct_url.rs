@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use recipes::recipe::{GitRev, Origin, Promise, Source};
 use reqwest::Url;
 
+use crate::fetch::auth::public;
+
 /// The text for a source; nothing for one from an index, or for a git source
 /// whose commit is not known, without which there is no such file.
 pub fn text(source: &Source, folder: &dyn Fn(&str) -> PathBuf, commit: Option<&str>) -> Option<String> {
@@ -20,12 +22,12 @@ pub fn text(source: &Source, folder: &dyn Fn(&str) -> PathBuf, commit: Option<&s
                 Promise::Hash(hash) if !unpack => serde_json::json!({ "hashes": { "sha256": hash.hex() } }),
                 _ => serde_json::json!({}),
             };
-            serde_json::json!({ "url": without_login(urls.first()?), "archive_info": info })
+            serde_json::json!({ "url": public(urls.first()?), "archive_info": info })
         }
         Origin::Git { url, rev, .. } => {
             let (GitRev::Rev(rev) | GitRev::Tag(rev)) = rev;
             let info = serde_json::json!({ "vcs": "git", "requested_revision": rev, "commit_id": commit? });
-            serde_json::json!({ "url": without_login(url), "vcs_info": info })
+            serde_json::json!({ "url": public(url), "vcs_info": info })
         }
     };
     if !source.subdirectory.is_empty() {
@@ -36,18 +38,6 @@ pub fn text(source: &Source, folder: &dyn Fn(&str) -> PathBuf, commit: Option<&s
 
 fn file_url(folder: &Path) -> Option<String> {
     Url::from_file_path(folder).ok().map(String::from)
-}
-
-/// The address as it was given, but for a user and a password in it.
-fn without_login(text: &str) -> String {
-    let Ok(mut url) = Url::parse(text) else { return text.to_owned() };
-    if url.username().is_empty() && url.password().is_none() {
-        return text.to_owned();
-    }
-    // `git@` over ssh is no secret, but part of the address.
-    let user = if url.scheme() == "ssh" { url.username().to_owned() } else { String::new() };
-    let done = url.set_username(&user).and_then(|()| url.set_password(None));
-    if done.is_ok() { url.into() } else { text.to_owned() }
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ use crate::error::IoContext as _;
 use crate::event::Failure;
 use crate::exec::Executor as _;
 use crate::exec::action::{Action, Exit, Limits};
-use crate::fetch::{FetchError, FetchSpec, Fetched, Watch, What};
+use crate::fetch::auth::shown_text;
+use crate::fetch::{FetchError, FetchSpec, Fetched, Url, Watch, What, file_name};
 use crate::key::{Digest, TreeDigest};
 use crate::ops::run::Worked;
 use crate::pep517::answer::failed_phase;
@@ -180,7 +181,7 @@ fn patch_text(steps: &Steps, step: &Step, (one, temp): (&Patch, &Path)) -> Resul
             }
             let text = std::fs::read(store.blob_path(&digest))
                 .map_err(|e| failure("patch", format!("failed to read the patch: {e}")))?;
-            Ok((url.rsplit('/').next().unwrap_or(url).to_owned(), text))
+            Ok((Url::parse(url).map_or_else(|_| shown_text(url), |url| file_name(&url)), text))
         }
     }
 }
