@@ -6,7 +6,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, Response};
@@ -61,6 +61,8 @@ pub struct HttpOptions {
     pub pause: fn(Duration, &AtomicBool),
     /// No request is made at all.
     pub offline: bool,
+    /// Set when the run is to end: nothing is tried again or waited for.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Default for HttpOptions {
@@ -77,6 +79,7 @@ impl Default for HttpOptions {
             timeout: Duration::from_secs(30),
             pause,
             offline: false,
+            stop: Arc::default(),
         }
     }
 }
@@ -226,7 +229,7 @@ impl Http {
     pub fn page(&self, url: &Url, headers: &[(HeaderName, String)], limit: u64) -> Result<Page, Failure> {
         let mut headers = headers.to_vec();
         headers.push((ACCEPT_ENCODING, "gzip".into()));
-        self.retry(&AtomicBool::new(false), || {
+        self.retry(&self.options.stop, || {
             let mut answer = self.get(url, &headers)?;
             let packed = answer.header(CONTENT_ENCODING).is_some_and(|e| e.eq_ignore_ascii_case("gzip"));
             let mut body = Vec::new();

@@ -188,7 +188,7 @@ impl FetchError {
                 Error::environment(format!("failed to fetch `{what}`: this run is offline"))
                     .hint("run once without --offline to fill the store")
             }
-            FetchError::Stopped => Error::environment("the run was stopped"),
+            FetchError::Stopped => Error::new(Kind::Stopped, "the run was stopped"),
             FetchError::Failed(error) => error,
         }
     }

@@ -13,7 +13,7 @@ use super::page::WireFile;
 use crate::key::Digest;
 
 /// Raised when the form changes; other forms are not read.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 /// A page without a validator is believed for this long, in seconds.
 const TRUST: u64 = 600;
 

@@ -123,7 +123,7 @@ struct Part {
 
 fn part(http: &Http, url: &Url, range: &str) -> Result<Part, Failure> {
     let headers = [(RANGE, range.to_owned()), (ACCEPT_ENCODING, "identity".to_owned())];
-    http.retry(&std::sync::atomic::AtomicBool::new(false), || {
+    http.retry(&http.options().stop, || {
         let mut answer = http.get(url, &headers)?;
         let doing = || format!("failed to read a part of `{}`", shown(url));
         let whole = answer.response.status() != StatusCode::PARTIAL_CONTENT;

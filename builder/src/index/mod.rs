@@ -60,6 +60,7 @@ type Slot = Arc<OnceLock<Result<Option<Arc<Project>>, PageError>>>;
 #[derive(Clone, Debug)]
 enum PageError {
     Offline,
+    Stopped,
     Failed(Error),
 }
 
@@ -103,35 +104,69 @@ impl Index {
     /// A project of one index: a name from `[index.NAME]` or an address.
     pub fn project_of(&self, name: &PackageName, index: Option<&str>) -> Result<Arc<Project>, IndexError> {
         let addresses = self.look_in(index)?;
+        let mut failed = None;
         for address in &addresses {
-            if let Some(project) = self.page(name, address, true)? {
-                return Ok(project);
+            match self.page(name, address, true) {
+                Ok(Some(project)) => return Ok(project),
+                Ok(None) => {}
+                Err(IndexError::Stopped) => return Err(IndexError::Stopped),
+                Err(error) => drop(failed.get_or_insert(error)),
             }
         }
-        Err(no_project(name, &addresses))
+        Err(failed.unwrap_or_else(|| no_project(name, &addresses)))
     }
 
     /// The file a spec means. Every index that is configured is looked in; of
-    /// several files the one with the promised hash is meant. What a remembered
-    /// page does not have may have been published since: the server is asked.
+    /// several files the one with the promised hash is meant, on whichever index
+    /// it is. An index that fails is passed over where another has the file.
     pub fn find(&self, wanted: &PypiFile, promised: Option<&Sha256>) -> Result<ProjectFile, IndexError> {
+        self.find_noting(wanted, promised).map(|(file, _)| file)
+    }
+
+    /// [`Index::find`], and which indexes failed.
+    fn find_noting(
+        &self,
+        wanted: &PypiFile,
+        promised: Option<&Sha256>,
+    ) -> Result<(ProjectFile, Vec<String>), IndexError> {
         let addresses = self.look_in(wanted.index.as_deref())?;
-        let (mut first, mut any) = (None, false);
+        let (mut failed, mut none, mut other) = (Vec::new(), None, None);
         for address in &addresses {
-            let Some(mut project) = self.page(&wanted.project, address, true)? else { continue };
-            if project.pick(wanted, promised).is_err() && self.was_unasked(&wanted.project, address) {
-                project = self.page(&wanted.project, address, false)?.unwrap_or(project);
-            }
-            any = true;
-            match project.pick(wanted, promised) {
-                Ok(file) => return Ok(file.clone()),
-                Err(error) => drop(first.get_or_insert(error)),
+            match self.look_on(address, wanted, promised) {
+                Ok(Some(file)) if !is_other(&file, promised) => {
+                    return Ok((file, failed.into_iter().filter_map(note).collect()));
+                }
+                Ok(Some(file)) => drop(other.get_or_insert(file)),
+                Ok(None) => {}
+                Err(IndexError::Stopped) => return Err(IndexError::Stopped),
+                Err(error @ IndexError::NoFile(_)) => drop(none.get_or_insert(error)),
+                Err(error) => failed.push(error),
             }
         }
-        match first {
-            Some(error) if any => Err(error),
-            _ => Err(no_project(&wanted.project, &addresses)),
+        // What is promised may lie on the index that failed: the file that was
+        // found instead of it must not be offered as the new one.
+        match (failed.into_iter().next(), other) {
+            (Some(error), _) => Err(error),
+            (None, Some(file)) => Ok((file, Vec::new())),
+            (None, None) => Err(none.unwrap_or_else(|| no_project(&wanted.project, &addresses))),
         }
+    }
+
+    /// The file on one index; `None` when that has no such project. What a
+    /// remembered page does not have may have been published since: the server
+    /// is asked.
+    fn look_on(
+        &self,
+        address: &Address,
+        wanted: &PypiFile,
+        promised: Option<&Sha256>,
+    ) -> Result<Option<ProjectFile>, IndexError> {
+        let Some(mut project) = self.page(&wanted.project, address, true)? else { return Ok(None) };
+        let found = project.pick(wanted, promised).is_ok_and(|file| !is_other(file, promised));
+        if !found && self.was_unasked(&wanted.project, address) {
+            project = self.page(&wanted.project, address, false)?.unwrap_or(project);
+        }
+        project.pick(wanted, promised).cloned().map(Some)
     }
 
     /// The text of a wheel's METADATA: the file beside it (PEP 658), else read
@@ -160,13 +195,13 @@ impl Index {
     pub fn locator(self: &Arc<Self>) -> Box<Locate> {
         let index = Arc::clone(self);
         Box::new(move |wanted, promised| {
-            let file = index.find(wanted, promised).map_err(FetchError::from)?;
+            let (file, mut notes) = index.find_noting(wanted, promised).map_err(FetchError::from)?;
             let url = parse(&file.url).map_err(FetchError::from)?;
-            let notes = file.yanked.as_ref().map(|why| match why.trim() {
+            notes.extend(file.yanked.as_ref().map(|why| match why.trim() {
                 "" => format!("`{}` is yanked", file.name),
                 why => format!("`{}` is yanked: {why}", file.name),
-            });
-            Ok(Located { url, name: file.name, size: file.size, notes: notes.into_iter().collect() })
+            }));
+            Ok(Located { url, name: file.name, size: file.size, notes })
         })
     }
 
@@ -197,6 +232,7 @@ impl Index {
         let page = slot.get_or_init(|| self.load(name, &url, trust));
         page.clone().map_err(|e| match e {
             PageError::Offline => IndexError::Offline { project: name.clone() },
+            PageError::Stopped => IndexError::Stopped,
             PageError::Failed(error) => IndexError::Failed(error),
         })
     }
@@ -226,6 +262,7 @@ impl Index {
         };
         let page = match self.http.page(url, &self.headers(kept.as_ref()), PAGE_LIMIT) {
             Err(Failure { verdict: Verdict::Status(404 | 410), .. }) => return Ok(None),
+            Err(Failure { verdict: Verdict::Stopped, .. }) => return Err(PageError::Stopped),
             Err(failure) => {
                 let doing = format!("failed to read the project page of `{name}`");
                 return Err(PageError::Failed(failure.error.within(doing)));
@@ -285,6 +322,19 @@ fn local_page(name: &PackageName, url: &Url) -> Result<Option<Arc<Project>>> {
     Ok(Some(Arc::new(Project::new(name, shown(url), files))))
 }
 
+/// Whether the index itself says that a file is not the promised one.
+fn is_other(file: &ProjectFile, promised: Option<&Sha256>) -> bool {
+    promised.is_some_and(|promised| file.sha256.is_some_and(|own| own != *promised))
+}
+
+/// What is told of an index that failed where another had the file.
+fn note(error: IndexError) -> Option<String> {
+    match error {
+        IndexError::Offline { .. } => None,
+        error => Some(format!("an index was passed over: {}", error.into_error())),
+    }
+}
+
 fn no_project(name: &PackageName, addresses: &[Address]) -> IndexError {
     IndexError::NoProject {
         project: name.clone(),
@@ -299,6 +349,7 @@ fn parse(url: &str) -> Result<Url, IndexError> {
 
 fn told(failure: Failure, file: &str) -> IndexError {
     match failure.verdict {
+        Verdict::Stopped => IndexError::Stopped,
         Verdict::Offline => {
             let doing = format!("failed to read METADATA of `{file}`: this run is offline");
             IndexError::Failed(Error::environment(doing))

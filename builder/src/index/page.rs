@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{FileKind, classify};
 use super::html;
-use crate::fetch::auth::{Login, percent_decode};
+use crate::fetch::auth::{Login, percent_decode, shown_text};
 
 /// What is asked for, the best form first.
 pub(super) const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, \
@@ -130,14 +130,36 @@ pub(super) fn read(body: &[u8], content_type: &str, url: &Url) -> Result<Vec<Wir
     } else {
         return Err(format!("it is of type `{kind}`, not a project page (PEP 503, PEP 691)"));
     };
+    let mut refused = None;
     files.retain_mut(|file| match absolute(url, &file.url) {
-        Some(address) => {
+        Some(address) if may_name(url, &address) => {
             file.url = address;
             true
         }
+        Some(address) => {
+            refused.get_or_insert(address);
+            false
+        }
         None => false,
     });
-    Ok(files)
+    match refused {
+        // Files beside the one that is refused may be the ones that are wanted.
+        Some(address) if files.is_empty() => Err(format!(
+            "its files lie at addresses like `{}`, which a page got by `{}:` must not name",
+            shown_text(&address),
+            url.scheme()
+        )),
+        _ => Ok(files),
+    }
+}
+
+/// The rule of redirects: never from an encrypted page to a plain address,
+/// never from a server to this machine.
+fn may_name(page: &Url, address: &str) -> bool {
+    match (page.scheme(), address.split(':').next().unwrap_or("")) {
+        (_, "https") | ("http" | "file", "http") | ("file", "file") => true,
+        _ => false,
+    }
 }
 
 fn read_json(body: &[u8]) -> Result<Vec<WireFile>, String> {

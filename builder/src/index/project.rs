@@ -74,6 +74,8 @@ pub enum IndexError {
         /// The project.
         project: PackageName,
     },
+    /// The run was stopped.
+    Stopped,
     /// Anything else.
     Failed(Error),
 }
@@ -93,6 +95,7 @@ impl IndexError {
                 let doing = format!("failed to read the project page of `{project}`: this run is offline");
                 Error::environment(doing).hint("run once without --offline")
             }
+            IndexError::Stopped => FetchError::Stopped.into_error(),
         }
     }
 }
@@ -101,6 +104,7 @@ impl From<IndexError> for FetchError {
     fn from(error: IndexError) -> Self {
         match error {
             IndexError::Offline { project } => FetchError::Offline { what: project.to_string() },
+            IndexError::Stopped => FetchError::Stopped,
             other => FetchError::Failed(other.into_error()),
         }
     }

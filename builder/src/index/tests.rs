@@ -367,6 +367,116 @@ fn the_next_index_is_asked_where_one_has_not_the_version() {
     assert_eq!((first.requests().len(), second.requests().len()), (1, 1));
 }
 
+/// A page with one file of a known hash.
+fn hashed(file: &str, digit: &str) -> Reply {
+    json(&format!(
+        "{{\"filename\": \"{file}\", \"url\": \"/{file}\", \"hashes\": {{\"sha256\": \"{}\"}}}}",
+        digit.repeat(64)
+    ))
+}
+
+#[test]
+fn the_promised_hash_chooses_between_indexes() {
+    let first = Server::start(|_| hashed("foo-1.0.tar.gz", "1"));
+    let second = Server::start(|_| hashed("foo-1.0.zip", "2"));
+    let mut world = World::new(&second);
+    world.ambient = world.ambient.with_var("PIP_EXTRA_INDEX_URL", first.url("/simple"));
+    let (index, _) = world.run();
+    let find = |promised: Option<&str>| {
+        let hash = promised.map(|digit| digit.repeat(64).parse().unwrap());
+        found(index.find(&file("foo", "1.0", WantFile::Sdist), hash.as_ref()))
+    };
+    assert_eq!(find(Some("2")), "foo-1.0.zip");
+    assert_eq!(find(Some("1")), "foo-1.0.tar.gz");
+    assert_eq!(find(None), "foo-1.0.tar.gz");
+    assert_eq!(find(Some("3")), "foo-1.0.tar.gz", "nothing better came: the first is told");
+}
+
+#[test]
+fn an_index_that_fails_is_passed_over_and_noted() {
+    let bad = Server::start(|_| Reply::status(403));
+    let good = Server::start(|r| match r.path.as_str() {
+        "/simple/foo/" => hashed("foo-1.0.tar.gz", "1"),
+        _ => Reply::not_found(),
+    });
+    let mut world = World::new(&good);
+    world.ambient = world.ambient.with_var("PIP_EXTRA_INDEX_URL", bad.url("/simple"));
+    let (index, _) = world.run();
+    let wanted = file("foo", "1.0", WantFile::Sdist);
+    let right = "1".repeat(64).parse().unwrap();
+    let located = index.locator()(&wanted, Some(&right)).unwrap();
+    assert_eq!(located.name, "foo-1.0.tar.gz");
+    let note = located.notes.join("\n").replace(&bad.url(""), "http://bad");
+    expect!["an index was passed over: failed to read the project page of `foo`: failed to get `http://bad/simple/foo/`: the server answered 403 (Forbidden)"]
+        .assert_eq(&note);
+    assert_eq!(index.project(&name("foo")).unwrap().files.len(), 1);
+    // Who has it not says nothing of who failed, and another file is not taken instead.
+    let other = "2".repeat(64).parse().unwrap();
+    for error in [
+        index.find(&wanted, Some(&other)).unwrap_err(),
+        index.find(&file("foo", "2.0", WantFile::Sdist), None).unwrap_err(),
+        index.project(&name("bar")).unwrap_err(),
+    ] {
+        assert!(found(Err(error)).contains("403"));
+    }
+}
+
+#[test]
+fn a_stopped_run_waits_for_no_index() {
+    let stop: Arc<AtomicBool> = Arc::default();
+    let seen = Arc::clone(&stop);
+    let server = Server::start(move |r| {
+        if r.path.contains("foo") {
+            seen.store(true, Ordering::SeqCst);
+        }
+        match r.path.as_str() {
+            "/simple/bar/" => json(&plain(&["bar-1.0-foo-py3-none-any.whl", "bar-1.0-py3-none-any.whl"])),
+            _ => Reply::status(429).header("Retry-After", "60"),
+        }
+    });
+    let world = World::new(&server);
+    let mut config = Config::load(&world.ambient, &[], Carrier::default(), Memo::none()).unwrap();
+    config.http.stop = Arc::clone(&stop);
+    let folder = world.dir.path().join("pages");
+    let (index, _) =
+        Index::open(&world.ambient, config, Pages { folder, refresh: false, now: world.ambient.now });
+    assert!(matches!(index.project(&name("foo")), Err(IndexError::Stopped)));
+    assert_eq!(server.requests().len(), 1);
+    stop.store(false, Ordering::SeqCst);
+    let mut wheel = index.project(&name("bar")).unwrap().files[0].clone();
+    wheel.url = server.url("/foo.whl");
+    assert!(matches!(index.metadata(&wheel), Err(IndexError::Stopped)));
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn a_page_names_no_address_weaker_than_its_own() {
+    let page = |from: &str, address: &str| {
+        let body = format!("<a href='{address}/foo-1.0.zip'>x</a> <a href='./foo-2.0.zip'>y</a>");
+        page::read(body.as_bytes(), "text/html", &Url::parse(from).unwrap()).map(|files| files.len())
+    };
+    for (from, address, files) in [
+        ("https://h.test/s/foo/", "https://f.test", 2),
+        ("https://h.test/s/foo/", "http://f.test", 1),
+        ("https://h.test/s/foo/", "http://u:p@f.test", 1),
+        ("https://h.test/s/foo/", "file:///etc", 1),
+        ("https://h.test/s/foo/", "ftp://f.test", 1),
+        ("http://h.test/s/foo/", "http://f.test", 2),
+        ("http://h.test/s/foo/", "file:///etc", 1),
+        ("file:///s/foo/", "file:///f", 2),
+        ("file:///s/foo/", "https://f.test", 2),
+    ] {
+        assert_eq!(page(from, address), Ok(files), "{from} {address}");
+    }
+    let only = page::read(
+        b"<base href='http://u:p@f.test/'><a href='foo-1.0.zip'>x</a>",
+        "text/html",
+        &Url::parse("https://h.test/s/foo/").unwrap(),
+    );
+    expect!["its files lie at addresses like `http://f.test/foo-1.0.zip`, which a page got by `https:` must not name"]
+        .assert_eq(&only.unwrap_err());
+}
+
 #[test]
 fn a_login_in_a_recipes_index_reaches_its_files_and_no_message() {
     let server = Server::start(|r| match r.path.as_str() {

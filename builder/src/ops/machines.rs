@@ -168,6 +168,11 @@ impl Machines {
         &self.halted
     }
 
+    /// The same, for what outlives a borrow.
+    pub fn shared_stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.halted)
+    }
+
     /// Where work folders lie at levels without mounts.
     pub fn work_dir(&self) -> &Path {
         self.work.path()

@@ -34,6 +34,7 @@ pub fn open(machines: &Machines, workspace: &Workspace) -> Result<(Arc<Index>, F
         .collect();
     let mut config = Config::load(&machines.ambient, &named, carrier, memo)?;
     config.http.offline = machines.settings.offline;
+    config.http.stop = machines.shared_stop_flag();
     let pages = Pages {
         folder: machines.store.root().join("pages"),
         refresh: machines.settings.refresh,

@@ -134,7 +134,8 @@ fn sdist(
         index: None,
         want: WantFile::Sdist,
     });
-    let fetched = machines.fetcher()?.fetch(&FetchSpec::new(what, None), temp.path(), Watch::nobody());
+    let watch = Watch { bytes: &|_, _| {}, stop: machines.stop_flag() };
+    let fetched = machines.fetcher()?.fetch(&FetchSpec::new(what, None), temp.path(), watch);
     let file = match fetched.map_err(|e| e.into_error())? {
         Fetched::File(file) => file,
         Fetched::Checkout(_) => return Err(Error::bug("the index gave a checkout")),
