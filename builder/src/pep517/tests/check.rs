@@ -100,8 +100,7 @@ fn unittest_tests_the_installed_package_on_every_python() {
         let mut check = check(Runner::Unittest);
         check.disabled_tests.push("test_bad".into());
         let (result, read) = run(&place, &tests(check));
-        let passed =
-            read.unwrap_or_else(|e| panic!("{}: {e:?}\n{}", python.display(), log(&result)));
+        let passed = read.unwrap_or_else(|e| panic!("{}: {e:?}\n{}", python.display(), log(&result)));
         assert_eq!(passed.passed, 2, "{}", log(&result));
     }
 }
@@ -350,7 +349,10 @@ fn odd_texts_are_told_all_the_same() {
     assert_eq!(failed[0].message, "a\\udcffb\u{1f600}");
     assert_eq!(failed[1].message, "(it has no text that can be shown)");
 
-    place.write(&format!("{site}/pytest.py"), &format!("{ODD}def main(*a, **k): raise Odd\nhookimpl = None\n"));
+    place.write(
+        &format!("{site}/pytest.py"),
+        &format!("{ODD}def main(*a, **k): raise Odd\nhookimpl = None\n"),
+    );
     let failure = read(&place, &tests(check(Runner::Pytest))).unwrap_err();
     assert_eq!(failure, CheckFailure::RunnerFailed("Odd: (it has no text that can be shown)".into()));
 }
