@@ -55,6 +55,10 @@ pub struct Index {
     pub url: String,
     /// Asked when a recipe names no index.
     pub default: bool,
+    /// The CA bundle to believe there; a path relative to the file's folder.
+    pub cert: Option<String>,
+    /// The key and certificate to show there; a path relative to the file's folder.
+    pub client_cert: Option<String>,
     /// Where its name stands.
     pub place: Place,
 }
@@ -175,7 +179,14 @@ fn indexes(table: &Table, findings: &mut Vec<Finding>) -> Vec<Index> {
             );
         }
         let Some(url) = url(index, entry, "index", findings) else { continue };
-        out.push(Index { name: entry.key.clone(), url, default, place: entry.key_place.clone() });
+        out.push(Index {
+            name: entry.key.clone(),
+            url,
+            default,
+            cert: parse::owned(index, "cert"),
+            client_cert: parse::owned(index, "client-cert"),
+            place: entry.key_place.clone(),
+        });
     }
     out
 }
@@ -230,7 +241,7 @@ mod tests {
             out += &format!("env {name} {packages:?} {:?}\n", env.python);
         }
         for i in &w.indexes {
-            out += &format!("index {} {} {}\n", i.name, i.url, i.default);
+            out += &format!("index {} {} {} {:?} {:?}\n", i.name, i.url, i.default, i.cert, i.client_cert);
         }
         for c in &w.caches {
             out += &format!("cache {} {} push {} {:?}\n", c.name, c.url, c.push, c.public_key);
@@ -257,6 +268,8 @@ python = "3.11"
 [index.inner]
 url = "https://index.example/simple/"
 default = true
+cert = "certs/ca.pem"
+client-cert = "/etc/own.pem"
 [cache.team]
 url = "../cache"
 push = true
@@ -267,7 +280,7 @@ public-key = "k"
                 python Some("3.12") also ["3.10"]
                 isolation Some(Landlock) jobs Some(4)
                 env dev ["toolz", "flask>=3"] Some("3.11")
-                index inner https://index.example/simple/ true
+                index inner https://index.example/simple/ true Some("certs/ca.pem") Some("/etc/own.pem")
                 cache team ../cache push true Some("k")
             "#]],
         );

@@ -1,4 +1,4 @@
-//! One HTTP request after another: redirects, retries, certificates, proxies.
+//! One HTTP request after another: redirects, logins, retries.
 //!
 //! Knows status codes and connections. Must never know files, hashes or the
 //! package index.
@@ -13,28 +13,15 @@ use reqwest::blocking::{Client, Response};
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION,
 };
-use reqwest::{Certificate, Identity, NoProxy, Proxy, StatusCode, Url};
+use reqwest::{StatusCode, Url};
 
 use super::auth::{Login, Logins, Secret, shown};
+use super::client::{self, Certs, OwnCerts, Trust};
 use super::httpdate;
-use crate::error::{Error, IoContext as _, Result};
+use crate::error::{Error, Result};
 
 const REDIRECTS: usize = 10;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// Which certificates are believed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// Those of the system.
-    System,
-    /// Those of one PEM file, or of the files of a folder.
-    Bundle {
-        /// Where.
-        path: PathBuf,
-        /// Who said so (`PIP_CERT`), for messages.
-        from: String,
-    },
-}
 
 /// How requests are made.
 #[derive(Clone, Debug)]
@@ -43,6 +30,8 @@ pub struct HttpOptions {
     pub trust: Trust,
     /// A PEM file with a key and a certificate to show to servers.
     pub client_cert: Option<PathBuf>,
+    /// What holds for single origins instead of the two above.
+    pub own_certs: Vec<OwnCerts>,
     /// Proxy for `http:` addresses; may hold a password.
     pub http_proxy: Option<Secret>,
     /// Proxy for `https:` addresses; may hold a password.
@@ -70,6 +59,7 @@ impl Default for HttpOptions {
         Self {
             trust: Trust::System,
             client_cert: None,
+            own_certs: Vec::new(),
             http_proxy: None,
             https_proxy: None,
             no_proxy: None,
@@ -80,6 +70,19 @@ impl Default for HttpOptions {
             pause,
             offline: false,
             stop: Arc::default(),
+        }
+    }
+}
+
+impl HttpOptions {
+    /// What is believed and shown at `url`.
+    pub fn certs_for(&self, url: &Url) -> Certs<'_> {
+        match self.own_certs.iter().find(|own| own.at.origin() == url.origin()) {
+            Some(own) => Certs {
+                trust: own.trust.as_ref().unwrap_or(&self.trust),
+                client_cert: own.client_cert.as_ref().or(self.client_cert.as_ref()),
+            },
+            None => Certs { trust: &self.trust, client_cert: self.client_cert.as_ref() },
         }
     }
 }
@@ -161,6 +164,8 @@ pub struct Http {
     learned: RwLock<Logins>,
     plain: OnceLock<Result<Client>>,
     secure: OnceLock<Result<Client>>,
+    /// One for each of `own_certs`.
+    own: Vec<OnceLock<Result<Client>>>,
     slots: Slots,
 }
 
@@ -169,7 +174,14 @@ impl Http {
     /// are read at the first `https:` one.
     pub fn new(options: HttpOptions) -> Self {
         let slots = Slots { free: Mutex::new(options.connections.max(1)), freed: Condvar::new() };
-        Self { options, learned: RwLock::default(), plain: OnceLock::new(), secure: OnceLock::new(), slots }
+        Self {
+            learned: RwLock::default(),
+            plain: OnceLock::new(),
+            secure: OnceLock::new(),
+            own: options.own_certs.iter().map(|_| OnceLock::new()).collect(),
+            slots,
+            options,
+        }
     }
 
     /// How requests are made.
@@ -206,7 +218,7 @@ impl Http {
             own.add(&url, login);
         }
         for _ in 0..=REDIRECTS {
-            let client = self.client(url.scheme()).map_err(Failure::last)?;
+            let client = self.client(&url).map_err(Failure::last)?;
             let mut request = client.get(url.clone());
             for (name, value) in headers {
                 request = request.header(name, value);
@@ -286,52 +298,18 @@ impl Http {
         (self.options.pause)(wait, stop);
     }
 
-    fn client(&self, scheme: &str) -> Result<&Client> {
-        let (cell, secure) = match scheme {
-            "https" => (&self.secure, true),
-            "http" => (&self.plain, false),
-            other => return Err(Error::input(format!("cannot fetch from an address of kind `{other}:`"))),
-        };
-        cell.get_or_init(|| self.build(secure)).as_ref().map_err(Clone::clone)
-    }
-
-    fn build(&self, secure: bool) -> Result<Client> {
-        // Fails only when a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let options = &self.options;
-        let mut builder = Client::builder()
-            .user_agent(concat!("wheelwright/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(options.timeout)
-            .timeout(options.timeout)
-            .no_proxy();
-        let proxy = if secure { &options.https_proxy } else { &options.http_proxy };
-        if let Some(address) = proxy {
-            let made = Proxy::all(address.reveal())
-                .map_err(|_| Error::input("cannot use the proxy that is set: its address is not valid"))?;
-            builder =
-                builder.proxy(made.no_proxy(options.no_proxy.as_deref().and_then(NoProxy::from_string)));
-        }
-        if !secure {
-            // Plain requests need no certificate; a proxy reached by https does.
-            let over_tls = proxy.as_ref().is_some_and(|p| p.reveal().starts_with("https:"));
-            if !over_tls {
-                return builder.tls_certs_only([]).build().map_err(|e| client_error(&e));
+    fn client(&self, url: &Url) -> Result<&Client> {
+        let own = self.options.own_certs.iter().position(|own| own.at.origin() == url.origin());
+        let (cell, secure) = match (url.scheme(), own) {
+            ("https", Some(own)) => (&self.own[own], true),
+            ("https", None) => (&self.secure, true),
+            ("http", _) => (&self.plain, false),
+            (other, _) => {
+                return Err(Error::input(format!("cannot fetch from an address of kind `{other}:`")));
             }
-        }
-        if let Trust::Bundle { path, from } = &options.trust {
-            builder = builder.tls_certs_only(read_bundle(path, from)?);
-        }
-        if let Some(path) = &options.client_cert {
-            let pem = std::fs::read(path)
-                .doing(|| format!("failed to read the client key `{}`", path.display()))?;
-            let identity = Identity::from_pem(&pem).map_err(|_| {
-                Error::environment(format!("`{}` is no PEM key and certificate", path.display()))
-            })?;
-            builder = builder.identity(identity);
-        }
-        builder.build().map_err(|e| client_error(&e))
+        };
+        let build = || client::build(&self.options, secure.then(|| self.options.certs_for(url)));
+        cell.get_or_init(build).as_ref().map_err(Clone::clone)
     }
 }
 
@@ -344,34 +322,6 @@ fn pause(time: Duration, stop: &AtomicBool) {
             _ => return,
         }
     }
-}
-
-fn read_bundle(path: &PathBuf, from: &str) -> Result<Vec<Certificate>> {
-    let fail = || {
-        let doing = format!("failed to read the CA bundle `{}` that {from} names", path.display());
-        Error::environment(doing).hint(format!("correct {from}, or install `ca-certificates` and unset it"))
-    };
-    let mut files = vec![path.clone()];
-    if path.is_dir() {
-        let entries = std::fs::read_dir(path).map_err(|e| fail().because(e))?;
-        files = entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.is_file()).collect();
-        files.sort();
-    }
-    let mut all = Vec::new();
-    for file in &files {
-        let pem = std::fs::read(file).map_err(|e| fail().because(e))?;
-        // A folder may hold other files; a single file must be a bundle.
-        if let Ok(certificates) = Certificate::from_pem_bundle(&pem) {
-            all.extend(certificates);
-        }
-    }
-    if all.is_empty() { Err(fail().because("there is no certificate in it")) } else { Ok(all) }
-}
-
-fn client_error(e: &reqwest::Error) -> Error {
-    Error::environment("failed to get ready for https: no usable CA certificates were found")
-        .because(chain(e))
-        .hint("install `ca-certificates`, or set SSL_CERT_FILE to a CA bundle")
 }
 
 fn request_failure(url: &Url, e: reqwest::Error) -> Failure {
@@ -391,7 +341,7 @@ fn request_failure(url: &Url, e: reqwest::Error) -> Failure {
 }
 
 /// The error and what caused it, each part once, without addresses.
-fn chain(e: &dyn std::error::Error) -> String {
+pub(super) fn chain(e: &dyn std::error::Error) -> String {
     let (mut out, mut next) = (e.to_string(), e.source());
     while let Some(cause) = next {
         let text = cause.to_string();

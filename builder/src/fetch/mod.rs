@@ -4,6 +4,7 @@
 //! recipes, or why the bytes are wanted.
 
 pub mod auth;
+pub mod client;
 mod download;
 mod git;
 pub mod http;

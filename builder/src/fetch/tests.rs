@@ -8,7 +8,8 @@ use std::time::Duration;
 use expect_test::expect;
 
 use super::auth::{Login, Logins};
-use super::http::{HttpOptions, Trust};
+use super::client::{OwnCerts, Trust};
+use super::http::HttpOptions;
 use super::testserver::{Reply, Request, Server};
 use super::*;
 
@@ -270,6 +271,21 @@ fn https_without_certificates_says_what_to_install() {
     expect!["failed to fetch `x.zip`: failed to read the CA bundle `/no/such/bundle.pem` that SSL_CERT_FILE names: No such file or directory (os error 2)"]
         .assert_eq(&failed.to_string());
     assert_eq!(failed.hints, ["correct SSL_CERT_FILE, or install `ca-certificates` and unset it"]);
+    // An origin of its own has its own.
+    let at = Url::parse("https://127.0.0.1:1/simple/").unwrap();
+    let own = OwnCerts {
+        at,
+        trust: Some(Trust::Bundle { path: "/no/own.pem".into(), from: "`cert` of `[index.corp]`".into() }),
+        client_cert: None,
+    };
+    let special = HttpOptions { own_certs: vec![own], ..options.clone() };
+    let told = |port: u16| {
+        let spec = urls(&[format!("https://127.0.0.1:{port}/x.zip")], None);
+        let failed = self::fetcher(special.clone()).fetch(&spec, dir.path(), Watch::nobody());
+        failed.unwrap_err().into_error().to_string()
+    };
+    assert!(told(1).contains("CA bundle `/no/own.pem` that `cert` of `[index.corp]` names"), "{}", told(1));
+    assert!(told(2).contains("CA bundle `/no/such/bundle.pem` that SSL_CERT_FILE names"), "{}", told(2));
     std::fs::write(dir.path().join("empty.pem"), "").unwrap();
     let empty = HttpOptions { trust: trust(dir.path().join("empty.pem")), ..options };
     let failed = self::fetcher(empty).fetch(&spec, dir.path(), Watch::nobody()).unwrap_err().into_error();

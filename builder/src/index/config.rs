@@ -5,6 +5,7 @@
 //! carries. Must never know project pages.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use super::settings::{Pip, Said, UvIndex, read, uv_indexes};
 use crate::ambient::Ambient;
 use crate::error::{Error, Result};
 use crate::fetch::auth::{Login, Logins, Secret, shown, shown_text};
-use crate::fetch::http::{HttpOptions, Trust};
+use crate::fetch::client::{OwnCerts, Trust};
+use crate::fetch::http::HttpOptions;
 
 /// An index: the address of its simple pages, without a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,22 @@ pub struct Named {
     pub url: String,
     /// Used where no index is named. The name `default` says so too.
     pub default: bool,
+    /// The CA bundle that is believed there.
+    pub cert: Option<PathBuf>,
+    /// The key and certificate that are shown there.
+    pub client_cert: Option<PathBuf>,
+}
+
+impl Named {
+    /// What holds for the index' host instead of the general certificates.
+    fn certs(&self, at: &Url) -> Option<OwnCerts> {
+        let trust = self
+            .cert
+            .clone()
+            .map(|path| Trust::Bundle { path, from: format!("`cert` of `[index.{}]`", self.name) });
+        let own = OwnCerts { at: at.clone(), trust, client_cert: self.client_cert.clone() };
+        (own.trust.is_some() || own.client_cert.is_some()).then_some(own)
+    }
 }
 
 /// Everything known of indexes. Reads only files at [`Config::load`], no index.
@@ -68,6 +86,7 @@ impl Config {
         for index in workspace {
             let from = format!("`[index.{}]` in wheelwright.toml", index.name);
             let address = reader.address(&index.url, &from, Some(&index.name))?;
+            http.own_certs.extend(index.certs(&address.url));
             if index.default || index.name == "default" {
                 default.get_or_insert_with(|| address.clone());
             }

@@ -48,7 +48,7 @@ impl World {
 }
 
 fn named(name: &str, url: &str) -> Named {
-    Named { name: name.into(), url: url.into(), default: false }
+    Named { name: name.into(), url: url.into(), default: false, cert: None, client_cert: None }
 }
 
 fn login(config: &Config, url: &str) -> Option<(String, String)> {
@@ -180,6 +180,26 @@ fn certificates_proxies_and_times_are_those_of_pip() {
     assert_eq!(World::new().load().http.trust, Trust::System);
     let error = World::new().var("PIP_TIMEOUT", "soon").load_with(&[]).unwrap_err();
     expect!["`soon` (from PIP_TIMEOUT) is no time in seconds"].assert_eq(&error.to_string());
+}
+
+#[test]
+fn an_index_has_certificates_of_its_own() {
+    let corp = Named {
+        cert: Some("/corp.pem".into()),
+        client_cert: Some("/me.pem".into()),
+        ..named("corp", "https://corp.test:8443/s")
+    };
+    let world = World::new().var("PIP_CERT", "/p.pem");
+    let http = world.load_with(&[named("plain", "https://plain.test/s"), corp]).unwrap().http;
+    let told = |url: &str| {
+        let certs = http.certs_for(&Url::parse(url).unwrap());
+        format!("{:?} {:?}", certs.trust, certs.client_cert)
+    };
+    expect![[r#"Bundle { path: "/corp.pem", from: "`cert` of `[index.corp]`" } Some("/me.pem")"#]]
+        .assert_eq(&told("https://corp.test:8443/files/x.zip"));
+    for other in ["https://corp.test/s/", "https://plain.test/s/"] {
+        expect![[r#"Bundle { path: "/p.pem", from: "PIP_CERT" } None"#]].assert_eq(&told(other));
+    }
 }
 
 #[test]

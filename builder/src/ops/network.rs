@@ -30,7 +30,18 @@ pub fn open(machines: &Machines, workspace: &Workspace) -> Result<(Arc<Index>, F
     let named: Vec<Named> = workspace
         .indexes
         .iter()
-        .map(|index| Named { name: index.name.clone(), url: index.url.clone(), default: index.default })
+        .map(|index| {
+            // The file is shown relative to where we were started.
+            let file = machines.ambient.absolute(index.place.file.path.as_ref());
+            let beside = |name: &String| file.parent().unwrap_or(&file).join(name);
+            Named {
+                name: index.name.clone(),
+                url: index.url.clone(),
+                default: index.default,
+                cert: index.cert.as_ref().map(beside),
+                client_cert: index.client_cert.as_ref().map(beside),
+            }
+        })
         .collect();
     let mut config = Config::load(&machines.ambient, &named, carrier, memo)?;
     config.http.offline = machines.settings.offline;

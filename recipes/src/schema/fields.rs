@@ -321,6 +321,12 @@ static ENV: &[Field] = &[
 static INDEX: &[Field] = &[
     field("url", Text, "the address of its simple API"),
     field("default", Bool, "ask this index when a recipe names none"),
+    field("cert", Text, "a CA bundle (PEM) to believe there, relative to this file"),
+    field(
+        "client-cert",
+        Text,
+        "a PEM file with a key and a certificate to show there, relative to this file",
+    ),
 ];
 
 static CACHE: &[Field] = &[

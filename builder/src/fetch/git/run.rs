@@ -15,7 +15,8 @@ use crate::ambient::Ambient;
 use crate::error::{Error, IoContext as _};
 use crate::fetch::Watch;
 use crate::fetch::auth::Login;
-use crate::fetch::http::{Failure, Http, Trust};
+use crate::fetch::client::Trust;
+use crate::fetch::http::{Failure, Http};
 
 /// A fetch of any size must end within this time.
 const LONGEST: Duration = Duration::from_secs(2 * 3600);
@@ -148,10 +149,6 @@ impl<'a> Git<'a> {
         ] {
             env.push((name.into(), value.to_owned()));
         }
-        if let Trust::Bundle { path, .. } = &http.options().trust {
-            let name = if path.is_dir() { "GIT_SSL_CAPATH" } else { "GIT_SSL_CAINFO" };
-            env.push((name.into(), path.clone().into_os_string()));
-        }
         Ok(Self { program, env, file_blocks: super::super::DEFAULT_LIMIT / 512, http, watch })
     }
 
@@ -160,12 +157,15 @@ impl<'a> Git<'a> {
     pub fn run(&self, args: &[String], address: Option<&Address>) -> Result<Output, Failure> {
         let verb = args.iter().find(|a| !a.starts_with('-')).cloned().unwrap_or_default();
         let doing = || format!("`git {verb}` failed");
+        let login = address.map(|a| login_settings(a, self.http)).unwrap_or_default();
+        let keeps_login = !login.is_empty();
         let mut child = guarded(self.file_blocks)
             .arg(&self.program)
             .args(args)
             .env_clear()
             .envs(self.env.iter().map(|(k, v)| (k, v)))
-            .envs(address.map(|a| login_settings(a, self.http)).unwrap_or_default())
+            .envs(address.map(|a| ways(a, self.http)).unwrap_or_default())
+            .envs(login)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -194,11 +194,16 @@ impl<'a> Git<'a> {
             return Ok(Output { stdout });
         }
         let said = last_words(&stderr);
-        let error = Error::environment(doing()).because(if said.is_empty() {
+        let mut error = Error::environment(doing()).because(if said.is_empty() {
             status.to_string()
         } else {
             said.clone()
         });
+        if keeps_login && is_redirect(&said) {
+            error = error
+                .because("the address redirects, and a login is not sent on to another one")
+                .hint("write the final address of the repository");
+        }
         Err(if may_pass(&said) { Failure::again(error) } else { Failure::last(error) })
     }
 
@@ -270,6 +275,29 @@ fn pump(mut from: impl Read, to: &Sender<Heard>, wrap: fn(Vec<u8>) -> Heard) {
     }
 }
 
+/// Certificates and proxies as the rest of the run has them. A proxy may hold
+/// a password, so it is no argument.
+fn ways(address: &Address, http: &Http) -> Vec<(OsString, OsString)> {
+    let options = http.options();
+    let mut env: Vec<(OsString, OsString)> = Vec::new();
+    if let Some(url) = address.url.as_ref().filter(|u| u.scheme() == "https") {
+        let certs = options.certs_for(url);
+        if let Trust::Bundle { path, .. } = certs.trust {
+            let name = if path.is_dir() { "GIT_SSL_CAPATH" } else { "GIT_SSL_CAINFO" };
+            env.push((name.into(), path.into()));
+        }
+        // One file holds both; git asks for each.
+        for name in ["GIT_SSL_CERT", "GIT_SSL_KEY"] {
+            env.extend(certs.client_cert.map(|path| (name.into(), path.into())));
+        }
+    }
+    for (name, proxy) in [("http_proxy", &options.http_proxy), ("https_proxy", &options.https_proxy)] {
+        env.extend(proxy.as_ref().map(|proxy| (name.into(), proxy.reveal().into())));
+    }
+    env.extend(options.no_proxy.as_ref().map(|hosts| ("no_proxy".into(), hosts.into())));
+    env
+}
+
 /// A login as settings in the environment: arguments are seen by every user
 /// of the machine. Git would send it on after a redirect, so none is followed.
 fn login_settings(address: &Address, http: &Http) -> Vec<(OsString, OsString)> {
@@ -302,6 +330,11 @@ fn last_words(stderr: &[u8]) -> String {
         .filter(|l| !l.is_empty() && !l.contains("objects: "))
         .collect();
     lines[lines.len().saturating_sub(4)..].join("; ")
+}
+
+/// Whether git was sent elsewhere and did not follow.
+fn is_redirect(said: &str) -> bool {
+    ["301", "302", "303", "307", "308"].iter().any(|code| said.contains(&format!("returned error: {code}")))
 }
 
 /// Whether another try may help.
@@ -340,6 +373,36 @@ mod tests {
         let lifeline = child.stdin.take();
         assert_eq!(child.wait().unwrap().code(), Some(7));
         drop(lifeline);
+    }
+
+    #[test]
+    fn git_goes_the_ways_of_the_run() {
+        use crate::fetch::client::OwnCerts;
+        use crate::fetch::http::HttpOptions;
+        let bundle = |path: &str| Trust::Bundle { path: path.into(), from: "PIP_CERT".into() };
+        let options = HttpOptions {
+            trust: bundle("/general.pem"),
+            client_cert: Some("/me.pem".into()),
+            own_certs: vec![OwnCerts {
+                at: reqwest::Url::parse("https://own.test/simple/").unwrap(),
+                trust: Some(bundle("/own.pem")),
+                client_cert: None,
+            }],
+            https_proxy: Some(crate::fetch::auth::Secret::new("http://u:p@proxy.test")),
+            no_proxy: Some("near.test".into()),
+            ..HttpOptions::default()
+        };
+        let http = Http::new(options);
+        let told = |address: &str| {
+            let env = ways(&Address::parse(address).unwrap(), &http);
+            let env = env.iter().map(|(k, v)| format!("{}={}", k.display(), v.display()));
+            env.collect::<Vec<_>>().join(" ")
+        };
+        let rest =
+            "GIT_SSL_CERT=/me.pem GIT_SSL_KEY=/me.pem https_proxy=http://u:p@proxy.test no_proxy=near.test";
+        assert_eq!(told("https://h.test/x"), format!("GIT_SSL_CAINFO=/general.pem {rest}"));
+        assert_eq!(told("https://own.test/x"), format!("GIT_SSL_CAINFO=/own.pem {rest}"));
+        assert_eq!(told("ssh://git@h.test/x"), "https_proxy=http://u:p@proxy.test no_proxy=near.test");
     }
 
     #[test]

@@ -188,6 +188,17 @@ fn without_git_and_with_too_much_the_reason_is_given() {
 }
 
 #[test]
+fn a_redirect_that_a_login_does_not_follow_is_explained() {
+    let server = Server::start(|_| Reply::redirect("/other.git/info/refs?service=git-upload-pack"));
+    let dir = tempfile::tempdir().unwrap();
+    let url = server.url("/x.git").replace("http://", "http://me:hunter2@");
+    let error = clone(&url, GitRev::Tag("v1".into()), false, dir.path()).unwrap_err();
+    assert!(error.to_string().contains("the address redirects, and a login is not sent on"), "{error}");
+    assert_eq!(error.hints, ["write the final address of the repository"]);
+    assert!(server.paths().iter().all(|path| path.starts_with("/x.git/")), "{:?}", server.paths());
+}
+
+#[test]
 fn a_login_reaches_the_server_and_no_message() {
     let server = Server::start(|_| Reply::not_found());
     let dir = tempfile::tempdir().unwrap();
