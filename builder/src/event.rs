@@ -76,6 +76,15 @@ pub enum Event {
         /// One line.
         text: String,
     },
+    /// Bytes of a step's download are here.
+    Bytes {
+        /// Index into the plan.
+        step: usize,
+        /// So far.
+        done: u64,
+        /// In all, where somebody says so.
+        total: Option<u64>,
+    },
     /// A step ended.
     Finished {
         /// Index into the plan.

@@ -32,9 +32,16 @@ pub struct Progress {
 struct Live {
     lines: MultiProgress,
     total: ProgressBar,
-    running: BTreeMap<usize, ProgressBar>,
+    running: BTreeMap<usize, Line>,
     left: Duration,
     workers: u32,
+}
+
+/// The line of one running step.
+struct Line {
+    bar: ProgressBar,
+    /// What it says from the start.
+    text: String,
 }
 
 impl Progress {
@@ -65,6 +72,11 @@ impl Progress {
             }
             Event::Started { step, package, kind, expected } => self.began(*step, package, *kind, *expected),
             Event::Note { text, .. } => self.line(Talk::Normal, &format!("        note {text}")),
+            Event::Bytes { step, done, total } => {
+                if let Some(line) = self.live.as_ref().and_then(|live| live.running.get(step)) {
+                    line.bar.set_message(format!("{} {}", line.text, amount(*done, *total)));
+                }
+            }
             Event::Finished { step, package, kind, outcome, took, expected, .. } => {
                 self.advance(*step, *expected);
                 self.ended(package, *kind, (outcome, *took));
@@ -90,13 +102,11 @@ impl Progress {
             .expect("the template is a constant of ours");
         let about = expected.map_or_else(String::new, |e| format!(" (about {})", seconds(e)));
         // Told before it is drawn for the first time.
-        let line = ProgressBar::hidden()
-            .with_style(style)
-            .with_prefix(kind.word())
-            .with_message(format!("{package}{about}"));
-        let line = live.lines.insert_before(&live.total, line);
-        line.enable_steady_tick(Duration::from_millis(250));
-        live.running.insert(step, line);
+        let text = format!("{package}{about}");
+        let bar = ProgressBar::hidden().with_style(style).with_prefix(kind.word()).with_message(text.clone());
+        let bar = live.lines.insert_before(&live.total, bar);
+        bar.enable_steady_tick(Duration::from_millis(250));
+        live.running.insert(step, Line { bar, text });
     }
 
     /// One step less, ran or not: what is left falls by what it was expected
@@ -104,7 +114,7 @@ impl Progress {
     fn advance(&mut self, step: usize, expected: Duration) {
         let Some(live) = &mut self.live else { return };
         if let Some(line) = live.running.remove(&step) {
-            line.finish_and_clear();
+            line.bar.finish_and_clear();
         }
         live.total.inc(1);
         live.left = live.left.saturating_sub(expected);
@@ -181,6 +191,15 @@ fn bar_style() -> ProgressStyle {
         .progress_chars("=> ")
 }
 
+/// `0.3 MB`, `3.4 of 12.0 MB`.
+fn amount(done: u64, total: Option<u64>) -> String {
+    let mega = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
+    match total {
+        Some(total) => format!("{} of {} MB", mega(done), mega(total)),
+        None => format!("{} MB", mega(done)),
+    }
+}
+
 /// `0.42 s`, `12.3 s`, `4 min 05 s`.
 pub fn seconds(time: Duration) -> String {
     let s = time.as_secs_f64();
@@ -196,6 +215,24 @@ pub fn seconds(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_shown_on_the_line_of_their_step() {
+        let mut progress = Progress::new(Talk::Normal, true, 1);
+        let event =
+            Event::Started { step: 3, package: "numpy 2.0".into(), kind: StepKind::Fetch, expected: None };
+        progress.see(&event);
+        for (done, total, shown) in
+            [(300_000, None, "numpy 2.0 0.3 MB"), (3_400_000, Some(12_000_000), "numpy 2.0 3.4 of 12.0 MB")]
+        {
+            progress.see(&Event::Bytes { step: 3, done, total });
+            let live = progress.live.as_ref().expect("lines that move were asked for");
+            assert_eq!(live.running[&3].bar.message(), shown);
+        }
+        // A step that is over, or that nobody saw begin, has no line.
+        progress.see(&Event::Bytes { step: 4, done: 1, total: None });
+        progress.done();
+    }
 
     #[test]
     fn what_is_left_falls_to_nothing_with_and_without_a_history() {

@@ -25,10 +25,19 @@ pub type Worked = std::result::Result<Realisation, Box<Failure>>;
 /// [`Step::inputs`], in order.
 pub trait Work: Sync {
     /// Runs the step; a failing package is a [`Failure`], never a panic.
-    fn work(&self, step: &Step, inputs: &[&Realisation], say: &dyn Fn(String)) -> Worked;
+    fn work(&self, step: &Step, inputs: &[&Realisation], talk: Talk<'_>) -> Worked;
 
     /// Declared needs of a step, for the scheduler.
     fn needs(&self, step: &Step) -> Needs;
+}
+
+/// What a step tells whoever watches, while it works.
+#[derive(Clone, Copy)]
+pub struct Talk<'a> {
+    /// One line.
+    pub note: &'a dyn Fn(String),
+    /// Bytes of a download so far and, if known, in all.
+    pub bytes: &'a (dyn Fn(u64, Option<u64>) + Sync),
 }
 
 /// What a step needs of the machine.
@@ -331,7 +340,10 @@ impl Running<'_> {
         };
         let (realisation, ended) = match before {
             Some(found) => (found, Ended::Identical),
-            None => (self.work.work(step, &inputs, &say)?, Ended::Done),
+            None => {
+                let bytes = |done, total| self.send(Event::Bytes { step: i, done, total });
+                (self.work.work(step, &inputs, Talk { note: &say, bytes: &bytes })?, Ended::Done)
+            }
         };
         self.store
             .record(&Record {

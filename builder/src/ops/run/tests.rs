@@ -26,7 +26,8 @@ fn chain(keys: &[&str]) -> Plan {
 struct Pretend<F>(F);
 
 impl<F: Fn(&Step) -> Worked + Sync> Work for Pretend<F> {
-    fn work(&self, step: &Step, _: &[&Realisation], _: &dyn Fn(String)) -> Worked {
+    fn work(&self, step: &Step, _: &[&Realisation], talk: Talk<'_>) -> Worked {
+        (talk.bytes)(3, Some(7));
         (self.0)(step)
     }
 
@@ -83,6 +84,20 @@ fn two_steps_with_one_key_are_made_once_and_then_both_known() {
     assert!(ran.realised.iter().all(Option::is_some));
     assert_eq!(made.load(Ordering::SeqCst), 1);
     assert_eq!(look_up(&twins, &store).unwrap().missing, Vec::<usize>::new());
+}
+
+#[test]
+fn bytes_are_told_with_their_step() {
+    let (_dir, store) = store();
+    let mut told = Vec::new();
+    let stop = AtomicBool::new(false);
+    let watch = &mut |event: &Event| {
+        if let Event::Bytes { step, done, total } = event {
+            told.push((*step, *done, *total));
+        }
+    };
+    run(&chain(&["a", "b"]), &store, &Pretend(|_: &Step| passed()), (&OPTIONS, &stop), watch).unwrap();
+    assert_eq!(told, [(0, 3, Some(7)), (1, 3, Some(7))]);
 }
 
 #[test]

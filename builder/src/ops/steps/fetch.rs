@@ -4,6 +4,7 @@
 //! sdist; trees (git, `unpack = true`) are kept as trees because their hash
 //! is the tree's.
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use recipes::diag::Place;
@@ -16,7 +17,7 @@ use crate::error::Kind;
 use crate::event::Failure;
 use crate::fetch::{FetchError, FetchSpec, Fetched, FetchedFile, PypiFile, WantFile, Watch, What};
 use crate::key::Digest;
-use crate::ops::run::Worked;
+use crate::ops::run::{Talk, Worked};
 use crate::plan::Step;
 use crate::store::BlobName;
 use crate::store::realisation::{Output, Realisation};
@@ -24,8 +25,11 @@ use crate::tree::unpack::{self, UnpackLimits};
 
 type Failed = Box<Failure>;
 
+/// Bytes of a download are told this often.
+const BETWEEN: Duration = Duration::from_millis(250);
+
 /// Fetches the source of a step's recipe, unless the store has it by hash.
-pub fn fetch(steps: &Steps, step: &Step, say: &dyn Fn(String)) -> Worked {
+pub fn fetch(steps: &Steps, step: &Step, talk: Talk<'_>) -> Worked {
     let start = Instant::now();
     let (recipe, source) = (steps.recipe(step), steps.source_of(step));
     let is_tree = matches!(source.origin, Origin::Git { .. } | Origin::Url { unpack: true, .. });
@@ -41,7 +45,14 @@ pub fn fetch(steps: &Steps, step: &Step, say: &dyn Fn(String)) -> Worked {
     }
     let spec = spec(steps, recipe, source, is_tree);
     let temp = steps.machines.store.temp_dir().map_err(broken)?;
-    let watch = Watch { bytes: &|_, _| {}, stop: steps.machines.stop_flag() };
+    let told = Mutex::new(None);
+    let bytes = |done, total| {
+        let mut told = told.lock().expect("no holder of this lock panics");
+        if is_time(&mut told, Instant::now()) {
+            (talk.bytes)(done, total);
+        }
+    };
+    let watch = Watch { bytes: &bytes, stop: steps.machines.stop_flag() };
     let fetcher = steps.machines.fetcher().map_err(broken)?;
     let fetched = match fetcher.fetch(&spec, temp.path(), watch) {
         Ok(fetched) => fetched,
@@ -49,11 +60,11 @@ pub fn fetch(steps: &Steps, step: &Step, say: &dyn Fn(String)) -> Worked {
     };
     match fetched {
         Fetched::File(file) if is_tree => {
-            notes(&file, say);
+            notes(&file, talk.note);
             unpacked(steps, step, &file, start)
         }
         Fetched::File(file) => {
-            notes(&file, say);
+            notes(&file, talk.note);
             let (name, got, from) = (file.name.clone(), file.sha256, file.from.clone());
             keep(steps, (recipe, source), &file)?;
             if source.promise == Promise::Ask {
@@ -76,6 +87,17 @@ pub fn fetch(steps: &Steps, step: &Step, say: &dyn Fn(String)) -> Worked {
             Ok(made)
         }
     }
+}
+
+/// Whether a watcher wants to hear of bytes again: a few times a second, and
+/// never of a download that is over before anybody could read it.
+fn is_time(told: &mut Option<Instant>, now: Instant) -> bool {
+    let last = *told.get_or_insert(now);
+    let due = now.duration_since(last) >= BETWEEN;
+    if due {
+        *told = Some(now);
+    }
+    due
 }
 
 fn notes(file: &FetchedFile, say: &dyn Fn(String)) {
@@ -285,5 +307,19 @@ fn fetch_failure(steps: &Steps, step: &Step, error: FetchError) -> Failed {
             told.group = "fetch".to_owned();
             Box::new(told)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_told_a_few_times_a_second() {
+        let start = Instant::now();
+        let mut told = None;
+        let times = [0u64, 1, 249, 250, 251, 499, 500, 5000];
+        let heard = times.iter().filter(|ms| is_time(&mut told, start + Duration::from_millis(**ms)));
+        assert_eq!(heard.collect::<Vec<_>>(), [&250, &500, &5000]);
     }
 }

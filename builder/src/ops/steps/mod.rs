@@ -21,7 +21,7 @@ use recipes::set::PackageSet;
 use crate::event::{Failure, StepKind};
 use crate::ops::load::Loaded;
 use crate::ops::machines::Machines;
-use crate::ops::run::{Needs, Work, Worked};
+use crate::ops::run::{Needs, Talk, Work, Worked};
 use crate::pep517::hints;
 use crate::plan::{Local, Step, declares_compiler};
 use crate::store::realisation::Realisation;
@@ -76,12 +76,12 @@ impl<'a> Steps<'a> {
 }
 
 impl Work for Steps<'_> {
-    fn work(&self, step: &Step, inputs: &[&Realisation], say: &dyn Fn(String)) -> Worked {
+    fn work(&self, step: &Step, inputs: &[&Realisation], talk: Talk<'_>) -> Worked {
         let worked = match step.kind {
-            StepKind::Fetch => fetch::fetch(self, step, say),
+            StepKind::Fetch => fetch::fetch(self, step, talk),
             StepKind::Source => source::source(self, step, inputs),
             StepKind::Build => build::build(self, step, inputs),
-            StepKind::Finish => finish::finish(self, step, inputs, say),
+            StepKind::Finish => finish::finish(self, step, inputs, talk.note),
             StepKind::Install => finish::install(self, step, inputs),
             StepKind::Verify => finish::verify(self, step, inputs),
             StepKind::Imports => check::imports(self, step, inputs),
