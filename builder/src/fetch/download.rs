@@ -18,6 +18,7 @@ use sha2::Digest as _;
 use super::Watch;
 use super::auth::shown;
 use super::http::{Answer, Failure, Http, Verdict, io_text};
+use super::shelf::Shelf;
 use crate::error::{Error, IoContext as _, Result};
 
 /// Resumptions of one file in all, however much each of them brings.
@@ -29,13 +30,22 @@ const SLOW_TIME: Duration = Duration::from_secs(60);
 const PROGRESS: u64 = 256 << 10;
 
 /// What is asked of the bytes.
-pub(super) struct Wanted {
+pub(super) struct Wanted<'a> {
     /// The promised hash. Also makes it safe to resume without a validator.
     pub expected: Option<Sha256>,
     /// What somebody says the size is.
     pub size: Option<u64>,
     /// Most bytes.
     pub limit: u64,
+    /// Where a beginning may lie, and is left when there will be no end.
+    pub shelf: Option<&'a Shelf>,
+}
+
+impl Wanted<'_> {
+    /// The shelf and the hash a beginning is known by there.
+    fn shelved(&self) -> Option<(&Shelf, &Sha256)> {
+        self.shelf.zip(self.expected.as_ref())
+    }
 }
 
 /// A whole file.
@@ -51,15 +61,22 @@ pub(super) fn download(
     http: &Http,
     url: &Url,
     into: &Path,
-    (wanted, watch): (&Wanted, Watch<'_>),
+    (wanted, watch): (&Wanted<'_>, Watch<'_>),
 ) -> Result<Got, Failure> {
-    let mut partial = Partial::new(into).map_err(Failure::last)?;
     if url.scheme() == "file" {
+        let mut partial = Partial::new(into).map_err(Failure::last)?;
         partial.copy_local(url, wanted, watch)?;
         return partial.finish().map_err(Failure::last);
     }
+    let mut partial = match Partial::kept(wanted, into) {
+        Some(partial) => partial,
+        None => Partial::new(into).map_err(Failure::last)?,
+    };
     loop {
-        until_whole(http, url, &mut partial, (wanted, watch))?;
+        if let Err(failure) = until_whole(http, url, &mut partial, (wanted, watch)) {
+            partial.leave(wanted);
+            return Err(failure);
+        }
         let right = wanted.expected.is_none_or(|e| e.0 == partial.hash());
         if right || !partial.pieced {
             return partial.finish().map_err(Failure::last);
@@ -75,7 +92,7 @@ fn until_whole(
     http: &Http,
     url: &Url,
     partial: &mut Partial,
-    (wanted, watch): (&Wanted, Watch<'_>),
+    (wanted, watch): (&Wanted<'_>, Watch<'_>),
 ) -> Result<(), Failure> {
     let (mut tried, mut resumed) = (0, 0);
     loop {
@@ -110,6 +127,8 @@ struct Partial {
     pieced: bool,
     /// Never resume: the pieces did not fit last time.
     whole_only: bool,
+    /// Not all bytes that came could be written.
+    unwritten: bool,
 }
 
 impl Partial {
@@ -126,7 +145,47 @@ impl Partial {
             validator: None,
             pieced: false,
             whole_only: false,
+            unwritten: false,
         })
+    }
+
+    /// What an earlier run left of the file. Its bytes are verified with the
+    /// rest: should they not fit, all of it is fetched again.
+    fn kept(wanted: &Wanted<'_>, into: &Path) -> Option<Self> {
+        let (shelf, hash) = wanted.shelved()?;
+        let mut file = shelf.take(hash, into)?;
+        let mut hasher = sha2::Sha256::new();
+        let (mut done, mut buffer) = (0, vec![0u8; 128 << 10]);
+        loop {
+            match file.as_file_mut().read(&mut buffer).ok()? {
+                0 => break,
+                n => {
+                    hasher.update(&buffer[..n]);
+                    done += n as u64;
+                }
+            }
+        }
+        let most = wanted.size.map_or(wanted.limit, |size| size.min(wanted.limit));
+        let partial = Self {
+            file,
+            hasher,
+            done,
+            total: None,
+            validator: None,
+            pieced: true,
+            whole_only: false,
+            unwritten: false,
+        };
+        (done < most).then_some(partial)
+    }
+
+    /// Leaves a beginning for the next run. A disk that is full is not filled
+    /// with it.
+    fn leave(self, wanted: &Wanted<'_>) {
+        let whole = self.total.is_some_and(|total| self.done >= total);
+        if let (Some((shelf, hash)), false, false) = (wanted.shelved(), whole, self.unwritten) {
+            shelf.put(hash, self.file, self.done);
+        }
     }
 
     fn hash(&self) -> [u8; 32] {
@@ -154,7 +213,7 @@ impl Partial {
         &mut self,
         http: &Http,
         url: &Url,
-        (wanted, watch): (&Wanted, Watch<'_>),
+        (wanted, watch): (&Wanted<'_>, Watch<'_>),
     ) -> Result<(), Failure> {
         let mut headers = vec![(ACCEPT_ENCODING, "identity".to_owned())];
         let safe = self.validator.is_some() || wanted.expected.is_some();
@@ -182,7 +241,7 @@ impl Partial {
     }
 
     /// Looks at the headers: is this the rest, or the whole again?
-    fn begin(&mut self, answer: &Answer<'_>, url: &Url, wanted: &Wanted) -> Result<(), Failure> {
+    fn begin(&mut self, answer: &Answer<'_>, url: &Url, wanted: &Wanted<'_>) -> Result<(), Failure> {
         let status = answer.response.status();
         if status == StatusCode::PARTIAL_CONTENT {
             let range = answer.header(CONTENT_RANGE).and_then(content_range);
@@ -224,7 +283,7 @@ impl Partial {
         &mut self,
         from: &mut impl Read,
         url: &Url,
-        (wanted, watch): (&Wanted, Watch<'_>),
+        (wanted, watch): (&Wanted<'_>, Watch<'_>),
     ) -> Result<(), Failure> {
         let mut buffer = vec![0u8; 128 << 10];
         let (mut since, mut seen) = (Instant::now(), self.done);
@@ -241,9 +300,9 @@ impl Partial {
             if self.done + n as u64 > wanted.limit {
                 return Err(too_large(url, self.done + n as u64, wanted.limit));
             }
-            self.file
-                .as_file_mut()
-                .write_all(&buffer[..n])
+            let written = self.file.as_file_mut().write_all(&buffer[..n]);
+            self.unwritten = written.is_err();
+            written
                 .doing(|| format!("failed to keep the bytes of `{}`", shown(url)))
                 .map_err(Failure::last)?;
             self.hasher.update(&buffer[..n]);
@@ -259,7 +318,7 @@ impl Partial {
         }
     }
 
-    fn copy_local(&mut self, url: &Url, wanted: &Wanted, watch: Watch<'_>) -> Result<(), Failure> {
+    fn copy_local(&mut self, url: &Url, wanted: &Wanted<'_>, watch: Watch<'_>) -> Result<(), Failure> {
         let path = url
             .to_file_path()
             .map_err(|()| Failure::last(Error::input(format!("`{}` names no file", shown(url)))))?;

@@ -9,6 +9,7 @@ mod download;
 mod git;
 pub mod http;
 mod httpdate;
+mod shelf;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -16,7 +17,7 @@ mod tests;
 pub mod testserver;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,6 +28,7 @@ pub use reqwest::Url;
 use crate::error::{Error, Kind};
 use auth::{percent_decode, shown, shown_text};
 use http::{Failure, Http, Verdict};
+use shelf::Shelf;
 
 pub(crate) use download::content_range;
 pub use git::GitOptions;
@@ -251,6 +253,7 @@ pub struct Fetcher {
     http: Arc<Http>,
     git: GitOptions,
     locate: Box<Locate>,
+    shelf: Option<Shelf>,
 }
 
 impl Source for Fetcher {
@@ -262,7 +265,13 @@ impl Source for Fetcher {
 impl Fetcher {
     /// `locate` is the index's: see `index::Index::locator`.
     pub fn new(http: Arc<Http>, git: GitOptions, locate: Box<Locate>) -> Self {
-        Self { http, git, locate }
+        Self { http, git, locate, shelf: None }
+    }
+
+    /// Keeps downloads that are broken off in a folder, by their promised
+    /// hash, and goes on with them. The folder may be emptied at any time.
+    pub fn resuming(self, folder: PathBuf) -> Self {
+        Self { shelf: Some(Shelf::new(folder)), ..self }
     }
 
     /// See [`Source::fetch`].
@@ -313,7 +322,12 @@ impl Fetcher {
         let (mut wrong, mut failures, mut offline): (Option<Mismatch>, Vec<Error>, bool) =
             (None, Vec::new(), false);
         for place in places {
-            let wanted = download::Wanted { expected: spec.expected, size: place.size, limit: spec.limit };
+            let wanted = download::Wanted {
+                expected: spec.expected,
+                size: place.size,
+                limit: spec.limit,
+                shelf: self.shelf.as_ref(),
+            };
             let got = match download::download(&self.http, &place.url, into, (&wanted, watch)) {
                 Ok(got) => got,
                 Err(Failure { verdict: Verdict::Stopped, .. }) => return Err(FetchError::Stopped),

@@ -114,6 +114,43 @@ fn a_file_that_changed_between_pieces_is_fetched_anew() {
 }
 
 #[test]
+fn a_later_run_goes_on_where_one_was_broken_off() {
+    let body = many(3 << 20);
+    let whole = body.clone();
+    let tries = AtomicUsize::new(0);
+    let server = Server::start(move |request| {
+        let reply = Reply::ok(whole.clone()).ranged(request);
+        if tries.fetch_add(1, Ordering::SeqCst) == 0 { reply.cut_after(2 << 20) } else { reply }
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let shelf = dir.path().join("partial");
+    let kept = || std::fs::read_dir(&shelf).into_iter().flatten().count();
+    let into = tempfile::tempdir().unwrap();
+    // As if each were a run: with a fetcher of its own.
+    let right = Some(sha(&body));
+    let run = |attempts| {
+        let fetcher = fetcher(HttpOptions { attempts, ..options() }).resuming(shelf.clone());
+        let fetched = fetcher.fetch(&urls(&[server.url("/x")], right), into.path(), Watch::nobody());
+        fetched.map(|fetched| std::fs::read(&file(fetched).path).unwrap() == body)
+    };
+    let ranges = || -> Vec<Option<String>> {
+        server.requests().iter().map(|r| r.header("range").map(str::to_owned)).collect()
+    };
+    assert!(run(1).is_err());
+    assert_eq!((kept(), std::fs::read_dir(into.path()).unwrap().count()), (1, 0));
+    assert!(run(2).unwrap());
+    assert_eq!((kept(), ranges()), (0, vec![None, Some(format!("bytes={}-", 2 << 20))]));
+    // A beginning that does not fit costs its bytes, and nothing else.
+    std::fs::write(shelf.join(sha(&body).hex()), vec![b'x'; 1 << 20]).unwrap();
+    assert!(run(2).unwrap());
+    assert_eq!(ranges()[2..], [Some(format!("bytes={}-", 1 << 20)), None]);
+    // Nor does one that is longer than the file.
+    std::fs::write(shelf.join(sha(&body).hex()), vec![b'x'; 4 << 20]).unwrap();
+    assert!(run(2).unwrap());
+    assert_eq!(kept(), 0);
+}
+
+#[test]
 fn without_hash_and_validator_nothing_is_resumed() {
     let tries = AtomicUsize::new(0);
     let server = Server::start(move |request| {

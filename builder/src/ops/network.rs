@@ -51,5 +51,6 @@ pub fn open(machines: &Machines, workspace: &Workspace) -> Result<(Arc<Index>, F
         refresh: machines.settings.refresh,
         now: machines.ambient.now,
     };
-    Ok(Index::open(&machines.ambient, config, pages))
+    let (index, fetcher) = Index::open(&machines.ambient, config, pages);
+    Ok((index, fetcher.resuming(machines.store.partial_dir())))
 }

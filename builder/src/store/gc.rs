@@ -101,7 +101,20 @@ impl Store {
             }
         }
         drop(gate);
+        self.sweep_partial(dry_run, &mut report);
         Ok(report)
+    }
+
+    /// Beginnings of downloads. Whoever goes on with one has taken it away, and
+    /// may do so meanwhile.
+    fn sweep_partial(&self, dry_run: bool, report: &mut GcReport) {
+        for entry in std::fs::read_dir(self.partial_dir()).into_iter().flatten().flatten() {
+            let size = disk_use(&entry.path());
+            if dry_run || std::fs::remove_file(entry.path()).is_ok() {
+                report.blobs += 1;
+                report.freed += size;
+            }
+        }
     }
 
     /// What living processes hold; those that died are not asked.

@@ -97,6 +97,12 @@ impl Store {
         fan_out(&self.root().join("trees"), &digest.0)
     }
 
+    /// Where beginnings of downloads lie, for a later run to go on with. No
+    /// promise of the store holds for them.
+    pub fn partial_dir(&self) -> PathBuf {
+        self.root().join("partial")
+    }
+
     /// Where environments and applications of this host lie.
     pub fn envs_dir(&self) -> PathBuf {
         self.root().join("envs")

@@ -151,3 +151,16 @@ fn what_a_living_process_looked_up_is_kept() {
     assert_eq!(store.gc(false).unwrap().trees, 2);
     assert!(!store.tree_path(&a.install).exists());
 }
+
+#[test]
+fn beginnings_of_downloads_go() {
+    let (_dir, store) = store();
+    assert_eq!(store.gc(false).unwrap().blobs, 0);
+    std::fs::create_dir(store.partial_dir()).unwrap();
+    let begun = store.partial_dir().join("a");
+    std::fs::write(&begun, "some bytes").unwrap();
+    assert_eq!(store.gc(true).unwrap().blobs, 1);
+    assert!(begun.exists(), "a dry run removes nothing");
+    let report = store.gc(false).unwrap();
+    assert!(!begun.exists() && report.blobs == 1 && report.freed > 0, "{report:?}");
+}
