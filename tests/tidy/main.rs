@@ -128,6 +128,7 @@ const BANS: &[Ban] = &[
         allowed: &[
             "builder/src/exec/local",
             "builder/src/fetch/git",
+            "builder/src/fetch/keyring.rs",
             "builder/src/python/",
             "builder/src/pep517/tests.rs",
             "builder/src/outputs/tests.rs",
@@ -135,7 +136,7 @@ const BANS: &[Ban] = &[
             "xtask/",
             "tests/",
         ],
-        why: "processes start in exec, git and the interpreter probe",
+        why: "processes start in exec, git, the keyring and the interpreter probe",
     },
     Ban {
         text: "env::var",

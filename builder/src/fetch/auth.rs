@@ -82,6 +82,14 @@ impl Logins {
         self.origins.push((url.clone(), login));
     }
 
+    /// The added login that is meant for `url`, and the address it came with.
+    pub fn nearest(&self, url: &Url) -> Option<(&Url, &Login)> {
+        let same = self.origins.iter().filter(|(known, _)| known.origin() == url.origin());
+        // `max_by_key` takes the last of equals; the first added shall win.
+        let nearest = same.rev().max_by_key(|(known, _)| common_path(known.path(), url.path()));
+        nearest.map(|(known, login)| (known, login))
+    }
+
     /// Adds what a netrc file says.
     pub fn add_netrc(&mut self, text: &str) {
         self.netrc.extend(netrc(text));
@@ -89,10 +97,7 @@ impl Logins {
 
     /// The login for a request to `url`, if there is one.
     pub fn of(&self, url: &Url) -> Option<&Login> {
-        let same = self.origins.iter().filter(|(known, _)| known.origin() == url.origin());
-        // `max_by_key` takes the last of equals; the first added shall win.
-        let nearest = same.rev().max_by_key(|(known, _)| common_path(known.path(), url.path()));
-        if let Some((_, login)) = nearest {
+        if let Some((_, login)) = self.nearest(url) {
             return Some(login);
         }
         let host = url.host_str()?;

@@ -18,6 +18,7 @@ use reqwest::{StatusCode, Url};
 use super::auth::{Login, Logins, Secret, shown};
 use super::client::{self, Certs, OwnCerts, Trust};
 use super::httpdate;
+use super::keyring::Keyring;
 use crate::error::{Error, Result};
 
 const REDIRECTS: usize = 10;
@@ -40,6 +41,8 @@ pub struct HttpOptions {
     pub no_proxy: Option<String>,
     /// Who we are to whom.
     pub logins: Logins,
+    /// Asked for the password of a user whose address holds none.
+    pub keyring: Option<Keyring>,
     /// Connections at once.
     pub connections: usize,
     /// Tries of one address, at least 1.
@@ -64,6 +67,7 @@ impl Default for HttpOptions {
             https_proxy: None,
             no_proxy: None,
             logins: Logins::default(),
+            keyring: None,
             connections: 16,
             attempts: 5,
             timeout: Duration::from_secs(30),
@@ -162,6 +166,8 @@ pub struct Http {
     options: HttpOptions,
     /// Logins that were met on the way.
     learned: RwLock<Logins>,
+    /// What the keyring said of an address and a user; each is asked about once.
+    unlocked: Mutex<Vec<(Url, Login, Option<Login>)>>,
     plain: OnceLock<Result<Client>>,
     secure: OnceLock<Result<Client>>,
     /// One for each of `own_certs`.
@@ -176,6 +182,7 @@ impl Http {
         let slots = Slots { free: Mutex::new(options.connections.max(1)), freed: Condvar::new() };
         Self {
             learned: RwLock::default(),
+            unlocked: Mutex::default(),
             plain: OnceLock::new(),
             secure: OnceLock::new(),
             own: options.own_certs.iter().map(|_| OnceLock::new()).collect(),
@@ -197,9 +204,35 @@ impl Http {
         }
     }
 
-    fn login_for(&self, url: &Url) -> Option<HeaderValue> {
+    fn login_for(&self, url: &Url) -> Option<Login> {
         let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
-        learned.of(url).or_else(|| self.options.logins.of(url)).map(Login::header)
+        learned.of(url).or_else(|| self.options.logins.of(url)).cloned()
+    }
+
+    /// The login with its password out of the keyring, when the server did not
+    /// take the one it was sent: a user's alone.
+    fn unlock(&self, url: &Url, sent: Option<&Login>) -> Option<Login> {
+        let keyring = self.options.keyring.as_ref()?;
+        let sent = sent.filter(|login| login.password.reveal().is_empty())?;
+        let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
+        let known = learned.nearest(url).or_else(|| self.options.logins.nearest(url));
+        let at = known.map_or_else(|| url.clone(), |(at, _)| at.clone());
+        drop(learned);
+        // Held while the keyring is asked: whoever comes second waits for its answer.
+        let mut unlocked = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, _, answer)) = unlocked.iter().find(|(u, l, _)| *u == at && l == sent) {
+            return answer.clone();
+        }
+        let answer = keyring.login(&at, sent.user.reveal(), &self.options.stop);
+        unlocked.push((at, sent.clone(), answer.clone()));
+        answer
+    }
+
+    /// What the keyring has said of a login before.
+    fn unlocked(&self, url: &Url, login: Login) -> Login {
+        let unlocked = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = unlocked.iter().find(|(at, l, _)| at.origin() == url.origin() && *l == login);
+        same.and_then(|(_, _, answer)| answer.clone()).unwrap_or(login)
     }
 
     /// One try of one address, redirects followed. A login is sent only to the
@@ -217,17 +250,26 @@ impl Http {
         if let Some(login) = Login::take_from(&mut url) {
             own.add(&url, login);
         }
+        let mut asked = false;
         for _ in 0..=REDIRECTS {
             let client = self.client(&url).map_err(Failure::last)?;
             let mut request = client.get(url.clone());
             for (name, value) in headers {
                 request = request.header(name, value);
             }
-            if let Some(login) = own.of(&url).map(Login::header).or_else(|| self.login_for(&url)) {
-                request = request.header(AUTHORIZATION, login);
+            let login = own.of(&url).cloned().or_else(|| self.login_for(&url));
+            let sent = login.clone().map(|login| self.unlocked(&url, login));
+            if let Some(login) = &sent {
+                request = request.header(AUTHORIZATION, login.header());
             }
             let response = request.send().map_err(|e| request_failure(&url, e))?;
             let status = response.status();
+            if status == StatusCode::UNAUTHORIZED
+                && !std::mem::replace(&mut asked, true)
+                && self.unlock(&url, sent.as_ref()).is_some()
+            {
+                continue;
+            }
             if status == StatusCode::NOT_MODIFIED || !status.is_redirection() {
                 return answered(Answer { response, url, _slot: slot });
             }

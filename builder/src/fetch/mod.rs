@@ -9,6 +9,7 @@ mod download;
 mod git;
 pub mod http;
 mod httpdate;
+pub mod keyring;
 mod shelf;
 #[cfg(test)]
 mod tests;

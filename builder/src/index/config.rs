@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::fetch::auth::{Login, Logins, Secret, shown, shown_text};
 use crate::fetch::client::{OwnCerts, Trust};
 use crate::fetch::http::HttpOptions;
+use crate::fetch::keyring::Keyring;
 
 /// An index: the address of its simple pages, without a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -281,6 +282,11 @@ fn http_options(ambient: &Ambient, pip: &Pip) -> Result<HttpOptions> {
     http.https_proxy =
         proxy.or_else(|| first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])).map(Secret::new);
     http.no_proxy = first(&["no_proxy", "NO_PROXY"]);
+    // A program of the user's that may ask back is started only where they say so.
+    let provider = pip.get(ambient, "keyring-provider").or_else(|| variable(ambient, "UV_KEYRING_PROVIDER"));
+    if provider.is_some_and(|said| said.value.trim() == "subprocess") {
+        http.keyring = Keyring::of(ambient);
+    }
     let timeout = pip.get(ambient, "default-timeout").or_else(|| pip.get(ambient, "timeout"));
     if let Some(said) = timeout {
         let seconds: f64 =
