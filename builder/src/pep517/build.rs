@@ -99,7 +99,7 @@ pub fn build_action(spec: &BuildSpec) -> Action {
         cwd: folder(&spec.subdirectory),
         outputs,
         level: spec.level,
-        limits: limits(&spec.build),
+        limits: limits(&spec.build, Limits::default()),
         label: spec.label.clone(),
     }
 }
@@ -144,8 +144,10 @@ fn runner_spec(build: &Build) -> Vec<u8> {
     spec.to_string().into_bytes()
 }
 
-fn limits(build: &Build) -> Limits {
-    let mut limits = Limits::default();
+/// The bounds of an action: the usual ones, but where the recipe says else.
+/// Who may take long may be silent as long.
+pub fn limits(build: &Build, usual: Limits) -> Limits {
+    let mut limits = usual;
     if let Some(seconds) = build.timeout {
         limits.timeout = Duration::from_secs(seconds);
         limits.silence = limits.silence.max(limits.timeout);
@@ -315,5 +317,17 @@ mod tests {
         assert_eq!(action.env["SETUPTOOLS_SCM_PRETEND_VERSION"], "1.0");
         assert_eq!(action.env["PBR_VERSION"], "1.0");
         assert_eq!(action.env["PDM_BUILD_SCM_VERSION"], "1.0");
+    }
+
+    #[test]
+    fn who_may_take_long_may_be_silent_as_long() {
+        let usual = Limits { timeout: Duration::from_secs(3600), ..Limits::default() };
+        let of = |timeout| {
+            let made = limits(&Build { timeout, memory: Some(7), ..Build::default() }, usual.clone());
+            (made.timeout.as_secs(), made.silence.as_secs(), made.memory)
+        };
+        assert_eq!(of(None), (3600, usual.silence.as_secs(), 7));
+        assert_eq!(of(Some(60)), (60, usual.silence.as_secs(), 7));
+        assert_eq!(of(Some(7200)), (7200, 7200, 7));
     }
 }

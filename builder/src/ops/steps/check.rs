@@ -16,6 +16,7 @@ use crate::event::Failure;
 use crate::exec::Executor as _;
 use crate::exec::action::{Action, ActionResult, Input, Limits};
 use crate::ops::run::Worked;
+use crate::pep517::build::limits;
 use crate::pep517::check::{
     CheckFailure, CheckSpec, Passed, Tests, import_action, read_imports, read_tests, test_action,
 };
@@ -32,13 +33,7 @@ fn spec(steps: &Steps, step: &Step, installs: &[&Realisation]) -> Result<CheckSp
     let env = environment(machines, installs, Purpose::Check).map_err(broken)?;
     let view = view(declares_compiler(recipe));
     let most = u32::try_from(machines.cores).unwrap_or(1);
-    let mut limits = Limits { timeout: Duration::from_secs(3600), ..Limits::default() };
-    if let Some(seconds) = recipe.build.timeout {
-        limits.timeout = Duration::from_secs(seconds);
-    }
-    if let Some(memory) = recipe.build.memory {
-        limits.memory = memory;
-    }
+    let usual = Limits { timeout: Duration::from_secs(3600), ..Limits::default() };
     Ok(CheckSpec {
         label: format!("{} of {}", step.kind.word(), step.package),
         subject: Subject {
@@ -51,7 +46,7 @@ fn spec(steps: &Steps, step: &Step, installs: &[&Realisation]) -> Result<CheckSp
         host_paths: machines.interpreter.host_paths(view),
         view,
         level: machines.level,
-        limits,
+        limits: limits(&recipe.build, usual),
     })
 }
 
