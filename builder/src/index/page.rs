@@ -156,10 +156,8 @@ pub(super) fn read(body: &[u8], content_type: &str, url: &Url) -> Result<Vec<Wir
 /// The rule of redirects: never from an encrypted page to a plain address,
 /// never from a server to this machine.
 fn may_name(page: &Url, address: &str) -> bool {
-    match (page.scheme(), address.split(':').next().unwrap_or("")) {
-        (_, "https") | ("http" | "file", "http") | ("file", "file") => true,
-        _ => false,
-    }
+    let scheme = address.split(':').next().unwrap_or("");
+    matches!((page.scheme(), scheme), (_, "https") | ("http" | "file", "http") | ("file", "file"))
 }
 
 fn read_json(body: &[u8]) -> Result<Vec<WireFile>, String> {

@@ -56,6 +56,23 @@ fn a_failing_test() {
 }
 
 #[test]
+fn a_test_that_ends_the_process() {
+    let tests =
+        "import os, unittest\nclass Ends(unittest.TestCase):\n    def test_it(self):\n        os._exit(0)\n";
+    let world = World::new(&[Project::new("hub", "1.0")
+        .file("tests/__init__.py", "")
+        .file("tests/test_hub.py", tests)
+        .recipe_says("[check]\nrunner = \"unittest\"\n[phases]\npre-check = \"true\"\n")]);
+    expect![[r#"
+        error: check of hub 1.0 failed: the check ended without an answer: exit status 0
+          recipe: recipes/hub-1.0.toml:1
+          the log ends so (`wheelwright log hub --step check` prints all of it):
+          hint: something that was run ended the process before its time (`os._exit`)
+    "#]]
+    .assert_eq(&refusal(&world, 1, &["build", "hub"]));
+}
+
+#[test]
 fn a_path_of_the_checks_that_matches_nothing() {
     let world = World::new(&[Project::new("hub", "1.0")
         .recipe_says("[check]\nrunner = \"unittest\"\nenabled-paths = [\"test_hub.py\"]\n")]);

@@ -5,6 +5,7 @@ use expect_test::expect;
 use super::refusal;
 use crate::index::Trouble;
 use crate::project::Project;
+use crate::server::{Reply, Server};
 use crate::world::World;
 
 #[test]
@@ -25,6 +26,30 @@ fn a_project_or_file_that_the_index_does_not_have() {
           the server answered 404 (Not Found)
     "#]]
     .assert_eq(&refusal(&world, 3, &["build", "hub", "--refresh"]));
+}
+
+#[test]
+fn an_index_address_that_is_none_is_told_without_its_password() {
+    let mut world = World::new(&[Project::new("hub", "1.0")]);
+    world.set("PIP_INDEX_URL", "user:hunter2@index.test/simple");
+    expect![[r#"
+        error: 2 packages failed alike: hub 1.0, toy 1.0
+          fetch of hub 1.0: cannot use the index `index.test/simple` (from PIP_INDEX_URL)
+            its address begins with none of `https:`, `http:` and `file:`
+            recipe: recipes/hub-1.0.toml:1
+          fetch of toy 1.0: cannot use the index `index.test/simple` (from PIP_INDEX_URL)
+            its address begins with none of `https:`, `http:` and `file:`
+            recipe: recipes/toy-1.0.toml:1
+    "#]]
+    .assert_eq(&refusal(&world, 2, &["build", "hub"]));
+}
+
+#[test]
+fn an_index_that_fails_is_passed_over_and_named() {
+    let mut world = World::new(&[Project::new("hub", "1.0")]);
+    let closed = Server::start(|_| Reply::status(403));
+    world.set("PIP_EXTRA_INDEX_URL", closed.url("/simple/"));
+    world.ok(&["build", "hub"]).says(&["hub-1.0.tar.gz: an index was passed over", "403 (Forbidden)"]);
 }
 
 #[test]
