@@ -177,7 +177,7 @@ fn what_each_step_was_expected_to_take_adds_up_to_the_plan() {
     run(&plan, &store, &work, (&OPTIONS, &stop), &mut |event| match event {
         Event::Planned { expected, .. } => planned = *expected,
         Event::Finished { expected, .. } => ended += *expected,
-        Event::Started { .. } | Event::Note { .. } => {}
+        Event::Started { .. } | Event::Note { .. } | Event::Bytes { .. } => {}
     })
     .unwrap();
     assert!(planned > Duration::ZERO);
