@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use super::cgroup::{Groups, Parents};
+use super::spec::Who;
 use super::{Local, fence};
 use crate::exec::action::{Action, Exit, HostView, Level, Limits};
 use crate::exec::local::LocalOptions;
@@ -54,7 +55,12 @@ fn try_level(options: &LocalOptions, level: Level) -> Fact {
     match tried {
         Ok(result) if result.exit == Exit::Code(0) => {
             let took = result.took.as_secs_f64() * 1000.0;
-            fact(&what, FactState::Good, format!("works; a trivial action takes {took:.1} ms"))
+            let limit = if level == Level::Landlock && super::orders::who(level) == Who::Invoker {
+                "; a build is your own user and can change modes and times of your files, nothing else of them"
+            } else {
+                ""
+            };
+            fact(&what, FactState::Good, format!("works; a trivial action takes {took:.1} ms{limit}"))
         }
         Ok(result) => {
             let log = String::from_utf8_lossy(&result.log).into_owned();

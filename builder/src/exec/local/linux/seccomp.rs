@@ -76,6 +76,42 @@ const REFUSED_HERE: &[libc::c_long] =
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_HERE: &[libc::c_long] = &[];
 
+/// Extended attributes are metadata that no landlock rule covers and nothing
+/// of a build needs: a file system without them is something every tool knows.
+const NO_ATTRIBUTES: &[libc::c_long] = &[
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    463, // setxattrat
+    466, // removexattrat
+];
+
+/// Calls whose arguments a filter cannot see, or that are newer than the
+/// filter: the C library and everybody else falls back to the older ones.
+const ABSENT: &[libc::c_long] = &[libc::SYS_clone3, libc::SYS_openat2, 452 /* fchmodat2 */];
+
+/// Calls that give a file its mode, and which argument is the mode.
+const MODES: &[(libc::c_long, u8)] =
+    &[(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2), (libc::SYS_mknodat, 2)];
+#[cfg(target_arch = "x86_64")]
+const MODES_HERE: &[(libc::c_long, u8)] = &[(libc::SYS_chmod, 1), (libc::SYS_creat, 1), (libc::SYS_mknod, 1)];
+#[cfg(not(target_arch = "x86_64"))]
+const MODES_HERE: &[(libc::c_long, u8)] = &[];
+
+/// Calls that may make a file: which argument holds the flags; the mode is
+/// the next one, and means something only when a flag says so.
+const OPENS: &[(libc::c_long, u8)] = &[(libc::SYS_openat, 2)];
+#[cfg(target_arch = "x86_64")]
+const OPENS_HERE: &[(libc::c_long, u8)] = &[(libc::SYS_open, 1)];
+#[cfg(not(target_arch = "x86_64"))]
+const OPENS_HERE: &[(libc::c_long, u8)] = &[];
+
+/// The bit of `O_TMPFILE` that is not `O_DIRECTORY`.
+const TMPFILE: u64 = (libc::O_TMPFILE & !libc::O_DIRECTORY) as u64;
+
 /// Every CLONE_NEW flag of clone(2) and unshare(2).
 const NAMESPACES: [libc::c_int; 7] = [
     libc::CLONE_NEWNS,
@@ -109,11 +145,16 @@ pub(super) fn install(sockets: Sockets) -> io::Result<()> {
     Ok(())
 }
 
-/// Two filters: refusals with EPERM; and calls that "do not exist", so that the
-/// C library falls back to ones whose arguments can be seen.
-fn programs(sockets: Sockets) -> Result<[BpfProgram; 2], seccompiler::BackendError> {
-    let absent = Rules::from([(libc::SYS_clone3, Vec::new())]);
-    Ok([compile(refusals(sockets)?, libc::EPERM)?, compile(absent, libc::ENOSYS)?])
+/// A filter for each answer: refusals with EPERM; calls that "do not exist",
+/// so that the C library falls back to ones whose arguments can be seen; and
+/// what this "file system" has not.
+fn programs(sockets: Sockets) -> Result<[BpfProgram; 3], seccompiler::BackendError> {
+    let whole = |calls: &[libc::c_long]| calls.iter().map(|&call| (call, Vec::new())).collect();
+    Ok([
+        compile(refusals(sockets)?, libc::EPERM)?,
+        compile(whole(ABSENT), libc::ENOSYS)?,
+        compile(whole(NO_ATTRIBUTES), libc::ENOTSUP)?,
+    ])
 }
 
 fn refusals(sockets: Sockets) -> Result<Rules, seccompiler::BackendError> {
@@ -138,12 +179,38 @@ fn refusals(sockets: Sockets) -> Result<Rules, seccompiler::BackendError> {
         }
     };
     rules.insert(libc::SYS_socket, socket);
+    // Other families have pairs too, and asking loads their kernel modules.
+    rules.insert(libc::SYS_socketpair, vec![SeccompRule::new(vec![is_not(0, libc::AF_UNIX as u64)?])?]);
+    // Its own limits only: with the init's at nothing, the init could not look
+    // for what it has to end.
+    rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![is_not(0, 0)?])?]);
+    rules.extend(set_id_bits()?);
+    Ok(rules)
+}
+
+/// No file gets a set-user-id or set-group-id bit: whoever executed it would
+/// be the build's user.
+fn set_id_bits() -> Result<Rules, seccompiler::BackendError> {
+    let bits = [libc::S_ISUID, libc::S_ISGID].map(u64::from);
+    let mut rules = Rules::new();
+    for &(call, mode) in MODES.iter().chain(MODES_HERE) {
+        rules.insert(call, bits.iter().map(|&bit| has(mode, bit)).collect::<Result<_, _>>()?);
+    }
+    for &(call, flags) in OPENS.iter().chain(OPENS_HERE) {
+        let making = [libc::O_CREAT as u64, TMPFILE];
+        let pairs = making.iter().flat_map(|&made| bits.iter().map(move |&bit| (made, bit)));
+        let rule = |(made, bit)| SeccompRule::new(vec![masked(flags, made)?, masked(flags + 1, bit)?]);
+        rules.insert(call, pairs.map(rule).collect::<Result<_, _>>()?);
+    }
     Ok(rules)
 }
 
 fn has(argument: u8, flag: u64) -> Result<SeccompRule, seccompiler::BackendError> {
-    let masked = SeccompCmpOp::MaskedEq(flag);
-    SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Qword, masked, flag)?])
+    SeccompRule::new(vec![masked(argument, flag)?])
+}
+
+fn masked(argument: u8, flag: u64) -> Result<SeccompCondition, seccompiler::BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag), flag)
 }
 
 fn is_not(argument: u8, value: u64) -> Result<SeccompCondition, seccompiler::BackendError> {
