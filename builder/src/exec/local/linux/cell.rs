@@ -5,8 +5,11 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
 
 use super::init::{Blame, Broken, Hands, announce, place, ready, settle, tell, wait_for_leave};
@@ -36,20 +39,32 @@ pub(super) fn make(spec: &Spec, hands: &Hands) -> Result<(), Broken> {
     if matches!(spec.who, Who::Mapped(..)) {
         spaces |= UnshareFlags::NEWUSER;
     }
+    let real_root = privileges::is_real_root();
     unshare(spaces).refused(|| "the host refuses new namespaces".to_owned())?;
     if let Who::Mapped(uid, gid) = spec.who {
+        if real_root {
+            let because = io::Error::other("root is the only user here, and a build is never root");
+            return Err(because).refused(|| "failed to find a user for the build".to_owned());
+        }
         privileges::map_ids(uid, gid).refused(|| "the host refuses to map a uid".to_owned())?;
     }
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+        .failed(|| "failed to make a socket".to_owned())?;
+    // Opened now: the child's new root becomes ours, too.
+    let proc = payload::open_folder(Path::new("/proc")).failed(|| "failed to open /proc".to_owned())?;
     match payload::fork().refused(|| "the host refuses a new process".to_owned())? {
         None => {
-            let code = match inside(spec, root, hands) {
+            drop((ours, proc));
+            let code = match inside(spec, root, hands, &theirs) {
                 Ok(()) => 0,
                 Err(broken) => tell(hands, &broken),
             };
             rustix_exit(code)
         }
         Some(init) => {
+            drop(theirs);
             announce(hands, init)?;
+            map_users_of(init, &proc, &ours).refused(|| "the host refuses to map a uid".to_owned())?;
             payload::wait_for(init).failed(|| "failed to wait for the cell".to_owned())?;
             Ok(())
         }
@@ -62,8 +77,35 @@ fn unshare(spaces: UnshareFlags) -> io::Result<()> {
     Ok(unsafe { rustix::thread::unshare_unsafe(spaces) }?)
 }
 
+/// Waits until the cell's init asks for its users, or ends without.
+fn map_users_of(init: Pid, proc: &OwnedFd, socket: &OwnedFd) -> io::Result<()> {
+    let mut asked = [0u8; 1];
+    if rustix::io::retry_on_intr(|| rustix::io::read(socket, &mut asked))? == 0 {
+        return Ok(());
+    }
+    privileges::map_build_id(proc, init)?;
+    rustix::io::write(socket, &asked)?;
+    Ok(())
+}
+
+/// Root's cells get user namespaces, too: the kernel counts the processes of
+/// a uid in each apart, so that no cell fails for what another one starts.
+/// Isolation does not rest on it: a host that has none to give keeps the
+/// count it has.
+fn own_users(socket: &OwnedFd) -> io::Result<()> {
+    if unshare(UnshareFlags::NEWUSER).is_err() {
+        return Ok(());
+    }
+    let mut answer = [0u8; 1];
+    rustix::io::write(socket, &answer)?;
+    match rustix::io::retry_on_intr(|| rustix::io::read(socket, &mut answer))? {
+        0 => Err(io::Error::other("no uid was mapped")),
+        _ => Ok(()),
+    }
+}
+
 /// Process 1 of the cell.
-fn inside(spec: &Spec, root: &Root, hands: &Hands) -> Result<(), Broken> {
+fn inside(spec: &Spec, root: &Root, hands: &Hands, parent: &OwnedFd) -> Result<(), Broken> {
     privileges::die_with_parent().refused(|| "failed to tie the cell's init to its parent".to_owned())?;
     let source = match &spec.source {
         Some((path, _)) => Some(
@@ -79,6 +121,9 @@ fn inside(spec: &Spec, root: &Root, hands: &Hands) -> Result<(), Broken> {
     unshare(UnshareFlags::NEWCGROUP).refused(|| "the host refuses new namespaces".to_owned())?;
     mount::enter(Path::new(&root.at)).refused(|| "failed to enter the assembled root".to_owned())?;
     payload::null_stdin().failed(|| "failed to open the cell's /dev/null".to_owned())?;
+    if let Who::Becomes(..) = spec.who {
+        own_users(parent).refused(|| "failed to make the cell's own users".to_owned())?;
+    }
     privileges::drop_all(spec.who).refused(|| "failed to drop privileges".to_owned())?;
     settle()?;
     privileges::die_with_parent().refused(|| "failed to tie the cell's init to its parent".to_owned())?;

@@ -3,7 +3,9 @@
 //! Knows the calls and their order. Must never know mounts or actions.
 
 use std::io;
+use std::os::fd::OwnedFd;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid};
 
@@ -20,10 +22,47 @@ pub(super) fn map_ids(uid: u64, gid: u64) -> io::Result<()> {
     std::fs::write("/proc/self/gid_map", format!("{BUILD_ID} {gid} 1\n"))
 }
 
+/// Whether the build's uid and gid mean somebody where we are. In a user
+/// namespace that maps one id (`unshare -r`, many rootless containers) not.
+pub(super) fn knows_build_id() -> bool {
+    let knows = |file: &str| outside(&std::fs::read_to_string(file).unwrap_or_default(), BUILD_ID).is_some();
+    knows("/proc/self/uid_map") && knows("/proc/self/gid_map")
+}
+
+/// Whether uid 0 here is the kernel's own, as far as can be seen from here.
+pub(super) fn is_real_root() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    rustix::process::geteuid().is_root() && outside(&map, 0).is_none_or(|outer| outer == 0)
+}
+
+/// Which id outside an id inside is, by a uid_map or gid_map: lines of first
+/// id inside, first id outside, how many.
+fn outside(map: &str, id: u32) -> Option<u32> {
+    map.lines().find_map(|line| {
+        let mut numbers = line.split_ascii_whitespace().map(|number| number.parse::<u32>().ok());
+        let (inner, outer, count) = (numbers.next()??, numbers.next()??, numbers.next()??);
+        let at = id.checked_sub(inner).filter(|at| *at < count)?;
+        outer.checked_add(at)
+    })
+}
+
+/// Gives a child that is in a new user namespace the build's ids there, the
+/// same as outside, and no others. `proc` is a /proc in which it shows.
+pub(super) fn map_build_id(proc: &OwnedFd, child: rustix::process::Pid) -> io::Result<()> {
+    let map = format!("{BUILD_ID} {BUILD_ID} 1\n");
+    for name in ["uid_map", "gid_map"] {
+        let path = format!("{}/{name}", child.as_raw_nonzero());
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(proc, path, flags, Mode::empty())?;
+        rustix::io::write(file, map.as_bytes())?;
+    }
+    Ok(())
+}
+
 /// Drops every capability, the bounding and ambient sets, and root's uid and
 /// groups; nothing executed later gains anything.
 pub(super) fn drop_all(who: Who) -> io::Result<()> {
-    if who != Who::Invoker {
+    if who != Who::Invoker || rustix::process::geteuid().is_root() {
         drop_bounding()?;
     }
     if let Who::Becomes(uid, gid) = who {
@@ -40,7 +79,7 @@ pub(super) fn drop_all(who: Who) -> io::Result<()> {
         CapabilitySets { effective: none, permitted: none, inheritable: none },
     )?;
     rustix::thread::set_no_new_privs(true)?;
-    if rustix::process::geteuid().is_root() {
+    if is_real_root() {
         return Err(io::Error::other("the uid is still 0"));
     }
     Ok(())
@@ -91,4 +130,18 @@ fn limit(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
     let hard = if hard == u64::MAX { now } else { Some(now.map_or(hard, |now| now.min(hard))) };
     let soft = Some(hard.map_or(soft, |hard| hard.min(soft)));
     Ok(rustix::process::setrlimit(resource, Rlimit { current: soft, maximum: hard })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_known_where_the_map_has_it() {
+        assert_eq!(outside("         0          0 4294967295\n", 60_999), Some(60_999));
+        assert_eq!(outside("0 1000 1\n1 100000 65536\n", 60_999), Some(160_998));
+        assert_eq!(outside("0 1000 1\n1 100000 60998\n", 60_999), None);
+        assert_eq!(outside("0 1000 1\n", 0), Some(1000));
+        assert_eq!(outside("", 0), None);
+    }
 }
