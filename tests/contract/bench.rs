@@ -35,7 +35,7 @@ pub fn at(name: &str, levels: &[Level], body: impl Fn(&Bench)) {
         eprintln!("{name} at `{}` as uid {}", level.word(), uid());
         body(&Bench::new(level));
     }
-    if uid() == 0 {
+    if uid() == 0 && knows_others() {
         let helpers = helpers();
         let done = Command::new(helpers.join("contract"))
             .args([name, "--exact", "--nocapture", "--test-threads=1"])
@@ -52,9 +52,46 @@ pub fn at(name: &str, levels: &[Level], body: impl Fn(&Bench)) {
     }
 }
 
+/// Runs a case as root of a user namespace that has no other user, as this
+/// user and, when that is root, as an ordinary one. `false` when that is who
+/// this process is already.
+pub fn as_root_of_one_user(name: &str) -> bool {
+    const INSIDE: &str = "CONTRACT_ONE_USER";
+    if std::env::var_os(INSIDE).is_some() {
+        return false;
+    }
+    let mut users = vec![uid()];
+    if uid() == 0 {
+        users.push(NOBODY);
+    }
+    let helpers = helpers();
+    for user in users {
+        let done = Command::new("unshare")
+            .args(["--user", "--map-root-user"])
+            .arg(helpers.join("contract"))
+            .args([name, "--exact", "--nocapture", "--test-threads=1"])
+            .env(WHEELWRIGHT, helpers.join("wheelwright"))
+            .env(INSIDE, "1")
+            .current_dir("/")
+            .uid(user)
+            .gid(user)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success() && said.contains("1 passed"), "as root for {user}:\n{said}");
+    }
+    true
+}
+
 pub fn uid() -> u32 {
     use std::os::unix::fs::MetadataExt;
     fs::metadata("/proc/self").unwrap().uid()
+}
+
+/// Whether this user namespace has an ordinary user.
+fn knows_others() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap();
+    map.split_ascii_whitespace().nth(2).is_some_and(|count| count != "1")
 }
 
 /// Copies of both binaries where everybody can execute them.

@@ -1,11 +1,15 @@
 //! Limits hold, and breaking one is a result.
 
+use builder::exec::Stop;
 use builder::exec::action::{Exit, Level};
+use builder::exec::local::BuildOn;
 
-use crate::bench::{at, path, text};
+use crate::bench::{Bench, at, path, text, uid};
+use crate::ending::{processes, until};
 
 const ALL: &[Level] = &[Level::Env, Level::Landlock, Level::Full];
 const KEPT: &[Level] = &[Level::Landlock, Level::Full];
+const FULL: &[Level] = &[Level::Full];
 
 #[test]
 fn a_hundred_megabytes_of_log_are_bounded_and_counted() {
@@ -65,6 +69,70 @@ fn a_fork_bomb_is_bounded() {
         );
         action.limits.processes = 64;
         assert_eq!(bench.log(&action), "refused\nTrue\n");
+    });
+}
+
+#[test]
+fn a_fork_bomb_does_not_hurt_its_neighbour() {
+    at("bounds::a_fork_bomb_does_not_hurt_its_neighbour", KEPT, |bench| {
+        if bench.level == Level::Landlock && uid() != 0 {
+            // The same user for the kernel, which counts all its processes in one.
+            return;
+        }
+        // Says when it has all it gets, and then keeps it.
+        let mut bomb = bench.python(
+            "import os, signal\ntry:\n  while True:\n    if os.fork() == 0: signal.pause()\n\
+             except OSError: print('full', flush=True); signal.pause()",
+        );
+        let marker = format!("bomb-{}-{}", std::process::id(), bench.level.word());
+        bomb.argv.push(marker.clone());
+        bomb.limits.processes = 64;
+        let mut innocent = bench.sh("i=0; while [ $i -lt 40 ]; do sleep 100 & i=$((i + 1)); done; echo $i");
+        innocent.limits.processes = 64;
+        let stop = Stop::new().unwrap();
+        std::thread::scope(|scope| {
+            let bombing = scope.spawn(|| bench.run_until(&bomb, &stop));
+            until(|| (processes(&marker).len() >= 60).then_some(()));
+            let met = bench.run(&innocent);
+            stop.stop();
+            let result = bombing.join().unwrap();
+            assert_eq!((met.exit, text(&met).as_str()), (Exit::Code(0), "40\n"));
+            assert_eq!((result.exit, text(&result).as_str()), (Exit::Stopped, "full\n"));
+        });
+    });
+}
+
+#[test]
+fn files_in_memory_are_bounded() {
+    at("bounds::files_in_memory_are_bounded", FULL, |bench| {
+        let mut bench = Bench::new(bench.level);
+        bench.options.build_on = BuildOn::Disk;
+        let mut action = bench.sh("head -c 400000000 /dev/zero > /dev/shm/x; stat -c %s /dev/shm/x; exit 5");
+        action.limits.memory = 100 << 20;
+        let result = bench.run(&action);
+        assert_eq!(result.exit, Exit::Code(5), "{}", text(&result));
+        let size: u64 = text(&result).lines().last().unwrap().parse().unwrap();
+        assert!(size <= 10 << 20, "{}", text(&result));
+    });
+}
+
+#[test]
+fn a_build_too_large_for_memory_runs_on_disk() {
+    at("bounds::a_build_too_large_for_memory_runs_on_disk", FULL, |bench| {
+        let mut bench = Bench::new(bench.level);
+        bench.options.build_on = BuildOn::Memory;
+        for folder in ["/build", "/tmp"] {
+            // What did not fit is gone at the end, as with many tools.
+            let mut action = bench.sh(&format!(
+                "if head -c 150000000 /dev/zero > {folder}/x; then stat -c %s {folder}/x; else rm {folder}/x; exit 1; fi"
+            ));
+            action.limits.memory = 100 << 20;
+            assert_eq!(bench.log(&action), "150000000\n");
+        }
+        // Its own fault is no reason for another try.
+        let mut action = bench.sh("cat made-before 2>/dev/null; echo tried; echo x > made-before; exit 9");
+        action.limits.memory = 100 << 20;
+        assert_eq!(text(&bench.run(&action)), "tried\n");
     });
 }
 

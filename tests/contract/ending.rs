@@ -5,10 +5,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use builder::exec::Stop;
 use builder::exec::action::{Exit, Level};
+use builder::exec::local::{JOBSERVER, Jobserver, sweep_failed};
 
 use crate::bench::{Bench, at, path, text, uid};
 
@@ -21,7 +23,7 @@ fn marker(bench: &Bench, case: u32) -> String {
 }
 
 /// Processes of the host with this argument.
-fn processes(argument: &str) -> BTreeSet<u32> {
+pub fn processes(argument: &str) -> BTreeSet<u32> {
     let holds = |pid: &u32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         line.split(|b| *b == 0).any(|a| a == argument.as_bytes())
@@ -72,7 +74,7 @@ fn silence_ends_everything() {
 }
 
 /// Waits for processes of other processes' making: nothing tells us.
-fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -158,6 +160,68 @@ fn a_failed_action_is_kept_and_its_script_enters_the_same_place() {
         drop(result);
         assert_eq!(fs::read_dir(&bench.options.work).unwrap().count(), 0);
     });
+}
+
+#[test]
+fn what_was_kept_runs_without_the_jobserver_of_its_run() {
+    at("ending::what_was_kept_runs_without_the_jobserver_of_its_run", ALL, |bench| {
+        let mut bench = Bench::new(bench.level);
+        bench.options.keep_failed = Some(bench.home.path().join("kept"));
+        open(bench.home.path());
+        let server = Jobserver::new(&bench.home.path().join("fifo"), 1).unwrap();
+        bench.options.jobserver = Some(Arc::new(server));
+        let mut action = bench.sh("echo \"flags: $MAKEFLAGS\"; exit 3");
+        let auth = format!("-j2 --jobserver-auth=fifo:{JOBSERVER} -k");
+        action.env.insert("MAKEFLAGS".to_owned(), auth);
+        let kept = bench.run(&action).kept.expect("it failed");
+        fs::remove_file(bench.options.jobserver.unwrap().path()).unwrap();
+        let again = Command::new("/bin/sh").arg(kept.join("run.sh")).output().unwrap();
+        assert_eq!(again.status.code(), Some(3), "{again:?}");
+        assert_eq!(String::from_utf8_lossy(&again.stdout), "flags: -j2 -k\n");
+    });
+}
+
+#[test]
+fn what_a_killed_run_would_have_kept_is_swept() {
+    at("ending::what_a_killed_run_would_have_kept_is_swept", ALL, |bench| {
+        let mut bench = Bench::new(bench.level);
+        let kept = bench.home.path().join("kept");
+        bench.options.keep_failed = Some(kept.clone());
+        open(bench.home.path());
+        let marker = marker(&bench, 6);
+        let inside = with_executor(&bench, "ending::what_a_killed_run_would_have_kept_is_swept", &marker);
+        let Some(mut tool) = inside else { return };
+        until(|| (!processes(&marker).is_empty()).then_some(()));
+        sweep_failed(&kept);
+        assert_eq!(fs::read_dir(&kept).unwrap().count(), 1, "its run lives");
+        tool.kill().unwrap();
+        tool.wait().unwrap();
+        until(|| processes(&marker).is_empty().then_some(()));
+        sweep_failed(&kept);
+        assert_eq!(fs::read_dir(&kept).unwrap().count(), 0);
+    });
+}
+
+/// Runs `sleep MARKER` in an executor of another process, this test again.
+/// `None` in that process, when it is done.
+fn with_executor(bench: &Bench, name: &str, marker: &str) -> Option<std::process::Child> {
+    const INSIDE: &str = "CONTRACT_EXECUTOR";
+    if let Ok(orders) = std::env::var(INSIDE) {
+        let [level, kept, marker] = orders.split('|').collect::<Vec<_>>()[..] else { panic!("{orders}") };
+        if level == bench.level.word() {
+            let mut bench = Bench::new(bench.level);
+            bench.options.keep_failed = Some(kept.into());
+            bench.run(&bench.sh(&format!("sleep {marker} & setsid sleep {marker} & wait")));
+        }
+        return None;
+    }
+    let kept = bench.options.keep_failed.as_ref().unwrap();
+    let tool = Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact", "--test-threads=1"])
+        .env(INSIDE, format!("{}|{}|{marker}", bench.level.word(), kept.display()))
+        .stdout(Stdio::null())
+        .spawn();
+    Some(tool.unwrap())
 }
 
 /// Lets the unprivileged uid of root's builds pass.

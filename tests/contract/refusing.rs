@@ -7,8 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
 use builder::exec::action::{HostView, Input, Level};
+use builder::exec::{Executor, Stop, local};
 
-use crate::bench::{at, uid};
+use crate::bench::{as_root_of_one_user, at, text, uid};
 
 const KEPT: &[Level] = &[Level::Landlock, Level::Full];
 const FULL: &[Level] = &[Level::Full];
@@ -202,5 +203,122 @@ fn the_host_programs_of_a_toolchain_gain_nothing_either() {
         );
         action.view = HostView::Toolchain;
         assert_eq!(bench.log(&action), "[['ro', 'nosuid', 'nodev']]\n");
+    });
+}
+
+#[test]
+fn the_limits_of_other_processes_are_refused() {
+    at("refusing::the_limits_of_other_processes_are_refused", KEPT, |bench| {
+        let log = bench.log(&bench.python(
+            "import os, resource as r\n\
+             try: r.prlimit(os.getppid(), r.RLIMIT_NOFILE, (2, 2)); print('worked')\n\
+             except PermissionError: print('refused')\n\
+             r.setrlimit(r.RLIMIT_NOFILE, (100, 100)); print(r.getrlimit(r.RLIMIT_NOFILE))",
+        ));
+        assert_eq!(log, "refused\n(100, 100)\n");
+    });
+}
+
+#[test]
+fn set_id_bits_are_refused() {
+    at("refusing::set_id_bits_are_refused", KEPT, |bench| {
+        let log = bench.log(&bench.python(&format!(
+            "{CALLS}\
+             import shutil\n\
+             open('f', 'w').close(); os.mkdir('d'); fd = os.open('f', os.O_RDONLY)\n\
+             for bits in (0o4755, 0o2755):\n  \
+             call('chmod', libc.chmod(b'f', bits)); call('fchmod', libc.fchmod(fd, bits))\n  \
+             call('fchmodat', libc.fchmodat(-100, b'f', bits, 0)); call('folder', libc.chmod(b'd', bits))\n  \
+             call('creat', libc.creat(b'c', bits)); call('open', libc.open(b'o', os.O_CREAT | os.O_WRONLY, bits))\n  \
+             call('openat', libc.openat(-100, b'o', os.O_CREAT | os.O_WRONLY, bits))\n  \
+             call('tmpfile', libc.open(b'.', os.O_TMPFILE | os.O_WRONLY, bits))\n  \
+             call('mknod', libc.mknod(b'n', 0o100000 | bits, 0))\n\
+             call('fchmodat2', libc.syscall(452, -100, b'f', 0o755, 0))\n\
+             call('openat2', libc.syscall(437, -100, b'f', None, 0))\n\
+             print(sorted(os.listdir('.')))\n\
+             os.chmod('d', 0o1777); shutil.copymode('d', 'f'); shutil.copystat('d', 'f')\n\
+             print(oct(os.stat('f').st_mode), oct(os.stat('.').st_mode))"
+        )));
+        let each = ["chmod", "fchmod", "fchmodat", "folder", "creat", "open", "openat", "tmpfile", "mknod"];
+        let each = each.map(|name| format!("{name} EPERM\n")).concat();
+        let rest = "fchmodat2 ENOSYS\nopenat2 ENOSYS\n['d', 'f']\n0o101777 0o40755\n";
+        assert_eq!(log, format!("{each}{each}{rest}"));
+    });
+}
+
+#[test]
+fn a_store_that_hands_down_its_group_is_no_hindrance() {
+    at("refusing::a_store_that_hands_down_its_group_is_no_hindrance", KEPT, |bench| {
+        let mode = std::fs::Permissions::from_mode(0o2755);
+        std::fs::set_permissions(&bench.options.work, mode).unwrap();
+        let mut action = bench.python(
+            "import os, shutil\nos.makedirs('a/b')\nshutil.copytree('a', 'c')\n\
+             print(oct(os.stat('a/b').st_mode), oct(os.stat('c/b').st_mode))",
+        );
+        action.env.insert("TMPDIR".to_owned(), "/tmp".to_owned());
+        assert_eq!(bench.log(&action), "0o40755 0o40755\n");
+    });
+}
+
+#[test]
+fn strange_pairs_of_sockets_and_attributes_are_refused() {
+    at("refusing::strange_pairs_of_sockets_and_attributes_are_refused", KEPT, |bench| {
+        let log = bench.log(&bench.python(&format!(
+            "{CALLS}\
+             import socket\nfds = (ctypes.c_int * 2)()\n\
+             call('tipc', libc.socketpair(30, 5, 0, fds)); call('inet', libc.socketpair(2, 1, 0, fds))\n\
+             print(len(socket.socketpair()))\n\
+             open('f', 'w').close()\n\
+             call('setxattr', libc.setxattr(b'f', b'user.x', b'x', 1, 0))\n\
+             call('removexattr', libc.removexattr(b'f', b'user.x'))\n"
+        )));
+        assert_eq!(log, "tipc EPERM\ninet EPERM\n2\nsetxattr ENOTSUP\nremovexattr ENOTSUP\n");
+    });
+}
+
+/// A limit of the level, said in `doctor` and docs/sandbox.md: landlock has
+/// rules for contents and names, none for modes and times. Should this case
+/// ever fail because the kernel refuses, those words go.
+#[test]
+fn at_landlock_an_ordinary_users_modes_and_times_are_not_kept() {
+    at("refusing::at_landlock_an_ordinary_users_modes_and_times_are_not_kept", KEPT, |bench| {
+        let secret = bench.home.path().join("secret");
+        let log = bench.log(&bench.python(&format!(
+            "import os\n\
+             def attempt(what, f):\n  try: f(); print(what, 'worked')\n  except OSError: print(what, 'refused')\n\
+             p = {secret:?}\n\
+             attempt('mode', lambda: os.chmod(p, 0o640)); attempt('time', lambda: os.utime(p, (1, 1)))\n\
+             attempt('content', lambda: open(p)); attempt('attribute', lambda: os.setxattr(p, 'user.x', b''))",
+        )));
+        let reached = if bench.level == Level::Landlock && uid() != 0 { "worked" } else { "refused" };
+        assert_eq!(log, format!("mode {reached}\ntime {reached}\ncontent refused\nattribute refused\n"));
+        let facts = builder::exec::doctor(&bench.options);
+        let said =
+            facts.iter().any(|fact| fact.what == "level landlock" && fact.detail.contains("modes and times"));
+        assert_eq!(said, uid() != 0, "{facts:?}");
+    });
+}
+
+#[test]
+fn root_of_a_namespace_with_one_user_is_an_ordinary_user() {
+    let name = "refusing::root_of_a_namespace_with_one_user_is_an_ordinary_user";
+    // Everything below `at` runs once more as an ordinary user, and this then as its `unshare -r`.
+    if as_root_of_one_user(name) {
+        return;
+    }
+    at(name, KEPT, |bench| {
+        let result = local(&bench.options).unwrap().execute(&bench.sh("id -u"), &Stop::new().unwrap());
+        if std::fs::read_to_string("/proc/self/uid_map").unwrap().split_ascii_whitespace().nth(1) == Some("0")
+        {
+            // The kernel's root, whatever it is called: never a build's user.
+            let said = result.unwrap_err().to_string();
+            assert!(
+                said.contains("root is the only user here") || said.contains("the uid is still 0"),
+                "{said}"
+            );
+        } else {
+            let expected = if bench.level == Level::Full { "60999\n" } else { "0\n" };
+            assert_eq!(text(&result.unwrap()), expected);
+        }
     });
 }

@@ -3,7 +3,6 @@
 //! Knows how each is opened from the ambient world and the user's settings.
 //! Must never know recipes.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -61,8 +60,8 @@ pub struct Machines {
     pub cores: usize,
     workspace: Workspace,
     work: TempDir,
-    /// The fifo's folder and the tokens in it, while the run lasts.
-    jobserver: Option<(TempDir, File)>,
+    /// The folder of the jobserver's fifo, while the run lasts.
+    jobserver: Option<TempDir>,
     network: OnceLock<(Arc<Index>, Fetcher)>,
     halted: Arc<AtomicBool>,
 }
@@ -99,24 +98,23 @@ pub fn open(ambient: &Ambient, settings: &Settings, workspace: &Workspace) -> Re
     let interpreter = interpreter(ambient, &store, python.map(String::as_str))?;
     // A temporary folder: the next run sweeps what a kill leaves in it.
     let work = store.temp_dir()?;
-    let failed = store.root().join("failed");
-    exec::local::sweep_kept(&failed);
     let trees = store.clone();
     let mut options =
         LocalOptions::new(move |digest| trees.tree_path(digest), work.path(), store.root().join("toolbox"));
-    if settings.keep_failed {
-        options.keep_failed = Some(failed);
-    }
+    let failed = store.root().join("failed");
+    exec::local::sweep_failed(&failed);
+    options.keep_failed = settings.keep_failed.then_some(failed);
     let jobserver = if host::make_knows_fifo(ambient) {
         let temp = store.temp_dir()?;
-        let fifo = temp.path().join("jobserver");
-        // Each build has one token of its own from the start.
-        let tokens = exec::local::jobserver(&fifo, ambient.cpus.saturating_sub(1))?;
-        options.jobserver = Some(fifo);
-        Some((temp, tokens))
+        // One for each processor; every running build holds one of them.
+        let server = exec::local::Jobserver::new(&temp.path().join("jobserver"), ambient.cpus)?;
+        options.jobserver = Some(Arc::new(server));
+        Some(temp)
     } else {
         None
     };
+    let jobs = settings.jobs.or_else(|| workspace.jobs.map(|j| j as usize)).unwrap_or(ambient.cpus).max(1);
+    options.jobs = jobs;
     let executor = exec::local(&options)?;
     Ok(Machines {
         ambient: ambient.clone(),
@@ -126,7 +124,7 @@ pub fn open(ambient: &Ambient, settings: &Settings, workspace: &Workspace) -> Re
         executor,
         stop: Stop::new()?,
         level: settings.level.unwrap_or_else(|| level_of(workspace)),
-        jobs: settings.jobs.or_else(|| workspace.jobs.map(|j| j as usize)).unwrap_or(ambient.cpus).max(1),
+        jobs,
         cores: ambient.cpus,
         workspace: workspace.clone(),
         work,

@@ -165,8 +165,12 @@ fn env(spec: &BuildSpec) -> BTreeMap<String, String> {
     // Every build tool has its own word for "so many at once".
     let shared = spec.jobserver.iter().map(|auth| format!(" {auth}")).collect::<String>();
     set("MAKEFLAGS", &format!("-j{cores}{shared}"));
-    for name in ["CMAKE_BUILD_PARALLEL_LEVEL", "NPY_NUM_BUILD_JOBS", "MAX_JOBS", "CARGO_BUILD_JOBS"] {
+    for name in ["NPY_NUM_BUILD_JOBS", "MAX_JOBS", "CARGO_BUILD_JOBS"] {
         set(name, &cores);
+    }
+    // Makes cmake say `-jN` to make and ninja, which turns the jobserver off.
+    if spec.jobserver.is_none() {
+        set("CMAKE_BUILD_PARALLEL_LEVEL", &cores);
     }
     // What would reach for the network gets a plain answer at once.
     set("PIP_NO_INDEX", "1");
@@ -273,6 +277,15 @@ mod tests {
             src=/build/src
             version=1.0"#]]
         .assert_eq(&env.join("\n"));
+    }
+
+    #[test]
+    fn a_jobserver_is_told_to_make_and_not_overruled() {
+        let mut spec = spec();
+        spec.jobserver = Some("--jobserver-auth=fifo:/s/jobserver".into());
+        let action = build_action(&spec);
+        assert_eq!(action.env["MAKEFLAGS"], "-j2 --jobserver-auth=fifo:/s/jobserver");
+        assert!(!action.env.contains_key("CMAKE_BUILD_PARALLEL_LEVEL"));
     }
 
     #[test]

@@ -3,11 +3,8 @@
 //! Knows which operating system this is, and nothing else of it: what differs
 //! lives in `linux` and `other`. Must never know Python.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-
-use rustix::fs::{FlockOperation, flock};
 
 use super::{ExecError, Executor, Fact, Stop};
 use crate::error::Result;
@@ -19,7 +16,7 @@ use crate::key::TreeDigest;
 mod os;
 mod take_over;
 
-pub use os::{jobserver, on_interrupt};
+pub use os::{Jobserver, on_interrupt, sweep_failed};
 pub use take_over::become_command;
 
 /// Where the jobserver's fifo is seen by an action at every level:
@@ -37,15 +34,19 @@ pub struct LocalOptions {
     /// may be shared by several runs and deleted at any time between runs.
     pub toolbox: PathBuf,
     /// When given: work folders of failed actions are left here, with a `run.sh`
-    /// that re-enters the same isolation. Made when missing.
+    /// that re-enters the same isolation. Made when missing. What a killed run
+    /// leaves there [`sweep_failed`] removes.
     pub keep_failed: Option<PathBuf>,
-    /// A fifo (mode 0666) that an action finds at [`JOBSERVER`].
-    pub jobserver: Option<PathBuf>,
+    /// Its fifo is what an action finds at [`JOBSERVER`]; each running action
+    /// counts as one of its tokens.
+    pub jobserver: Option<Arc<Jobserver>>,
     /// The binary whose `main` begins with [`init_main`]: `/proc/self/exe`, but
     /// in tests.
     pub init_exe: PathBuf,
     /// Where `/build` lies.
     pub build_on: BuildOn,
+    /// Actions that may run at once: they share the memory there is.
+    pub jobs: usize,
 }
 
 impl LocalOptions {
@@ -63,11 +64,13 @@ impl LocalOptions {
             jobserver: None,
             init_exe: "/proc/self/exe".into(),
             build_on: BuildOn::Auto,
+            jobs: 1,
         }
     }
 }
 
-/// Where a cell's `/build` lies. Changes speed, never results.
+/// Where a cell's `/build` and `/tmp` lie. Changes speed, never results: an
+/// action that outgrew the memory runs once more on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BuildOn {
     /// In memory when the expected size fits well, else on disk.
@@ -96,23 +99,6 @@ impl Executor for Local {
     }
 }
 
-/// Removes the work folders that a killed run left among those that
-/// `keep_failed` keeps: no living process holds them, and there is no
-/// `run.sh` to use them by.
-pub fn sweep_kept(keep_failed: &Path) {
-    for entry in std::fs::read_dir(keep_failed).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.join("run.sh").exists() {
-            continue;
-        }
-        let free = |folder: &File| flock(folder, FlockOperation::NonBlockingLockExclusive).is_ok();
-        if File::open(&path).is_ok_and(|folder| free(&folder)) {
-            // What stays all the same is in nobody's way.
-            let _ = crate::tree::fs::remove_tree(&path);
-        }
-    }
-}
-
 /// Must be the first thing `main` does: when this process is the init of a
 /// cell (or a replay of a kept one) it does that and never returns.
 pub fn init_main() {
@@ -123,23 +109,4 @@ pub fn init_main() {
 /// with a trivial action.
 pub fn doctor(options: &LocalOptions) -> Vec<Fact> {
     os::doctor(options)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_folders_of_dead_runs_that_cannot_be_used_are_swept() {
-        let dir = tempfile::tempdir().unwrap();
-        let [dead, living, kept] = ["dead", "living", "kept"].map(|name| dir.path().join(name));
-        for folder in [&dead, &living, &kept] {
-            std::fs::create_dir_all(folder.join("build")).unwrap();
-        }
-        std::fs::write(kept.join("run.sh"), "").unwrap();
-        let lock = File::open(&living).unwrap();
-        flock(&lock, FlockOperation::LockExclusive).unwrap();
-        sweep_kept(dir.path());
-        assert!(!dead.exists() && living.exists() && kept.exists());
-    }
 }

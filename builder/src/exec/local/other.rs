@@ -40,10 +40,23 @@ pub fn doctor(_: &LocalOptions) -> Vec<Fact> {
 }
 
 /// There is nothing that would take a token.
-pub fn jobserver(path: &std::path::Path, _tokens: usize) -> Result<std::fs::File> {
-    let doing = format!("failed to make the jobserver `{}`", path.display());
-    Err(crate::error::Error::environment(doing).because(BECAUSE))
+pub struct Jobserver(std::convert::Infallible);
+
+impl Jobserver {
+    /// Always refuses.
+    pub fn new(path: &std::path::Path, _tokens: usize) -> Result<Self> {
+        let doing = format!("failed to make the jobserver `{}`", path.display());
+        Err(crate::error::Error::environment(doing).because(BECAUSE))
+    }
+
+    /// There is none.
+    pub fn path(&self) -> &std::path::Path {
+        match self.0 {}
+    }
 }
+
+/// Nothing was kept.
+pub fn sweep_failed(_: &std::path::Path) {}
 
 /// Nothing runs that would have to be ended: Ctrl-C ends the process itself.
 pub fn on_interrupt(_: impl FnOnce() + Send + 'static) -> Result<()> {

@@ -4,38 +4,82 @@
 //! was kept, at the level it was kept at.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::fs::FlockOperation;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use super::init::MARKER;
 use super::orders;
 use super::payload::rustix_exit;
-use super::spec::{Spec, Wire};
+use super::spec::{Spec, Step, Wire};
 use super::talk::{self, Inbox, Message};
 use crate::error::{Error, IoContext, Result};
 use crate::exec::action::Action;
+use crate::exec::local::JOBSERVER;
 
 /// The hidden verb of `run.sh`.
 const VERB: &str = "__replay";
 const SPEC: &str = "spec";
+/// In a work folder while its run lives; locked by it.
+const LOCK: &str = "lock";
 
 /// Writes `spec`, `log` and `run.sh` into a work folder that stays.
 pub(super) fn keep(folder: &Path, init_exe: &Path, spec: &Spec, action: &Action, log: &[u8]) -> Result<()> {
     let doing = || format!("failed to keep the work folder `{}`", folder.display());
     // The source and the files lie in `build` already, as the build left them.
-    let again = Spec { source: None, files: Vec::new(), ..spec.clone() };
+    let again = without_jobserver(Spec { source: None, files: Vec::new(), ..spec.clone() });
     fs::write(folder.join(SPEC), again.encode()).doing(doing)?;
     fs::write(folder.join("log"), log).doing(doing)?;
     let exe = fs::canonicalize(init_exe).doing(doing)?;
     let script = folder.join("run.sh");
-    fs::write(&script, run_script(folder, &exe, spec, action)).doing(doing)?;
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).doing(doing)
+    fs::write(&script, run_script(folder, &exe, &again, action)).doing(doing)?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).doing(doing)?;
+    fs::remove_file(folder.join(LOCK)).doing(doing)
+}
+
+/// The tokens of the jobserver are gone with the run that held them: a make
+/// that asked for one would wait for ever, or not start at all.
+fn without_jobserver(mut spec: Spec) -> Spec {
+    if let Some(root) = &mut spec.root {
+        root.steps.retain(|step| !matches!(step, Step::Bind(_, to, _) if to == JOBSERVER));
+    }
+    for (_, value) in spec.env.iter_mut().filter(|(name, _)| name == "MAKEFLAGS") {
+        // At levels without mounts the path is another one that ends like it.
+        let ours = |word: &&str| word.starts_with("--jobserver-auth=fifo:") && word.ends_with(JOBSERVER);
+        let rest: Vec<&str> = value.split(' ').filter(|word| !ours(word)).collect();
+        *value = rest.join(" ");
+    }
+    spec
+}
+
+/// Marks a new work folder as one of a living run, until the file is closed
+/// or [`keep`] removes the mark.
+pub(super) fn mark(folder: &Path) -> Result<File> {
+    let doing = || format!("failed to lock the work folder `{}`", folder.display());
+    // Nobody sees the mark before it is locked.
+    let new = folder.join(".lock-new");
+    let file = File::create(&new).doing(doing)?;
+    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).doing(doing)?;
+    fs::rename(&new, folder.join(LOCK)).doing(doing)?;
+    Ok(file)
+}
+
+/// Removes the work folders whose run was killed before it could keep them.
+pub fn sweep_failed(kept: &Path) {
+    let Ok(entries) = fs::read_dir(kept) else { return };
+    for folder in entries.flatten().map(|entry| entry.path()) {
+        let Ok(lock) = File::open(folder.join(LOCK)) else { continue };
+        if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            // What stays now is tried again by the next run.
+            let _ = crate::tree::fs::remove_tree(&folder);
+        }
+    }
 }
 
 fn run_script(folder: &Path, exe: &Path, spec: &Spec, action: &Action) -> String {
@@ -127,5 +171,29 @@ fn replay(file: &Path, other: Vec<OsString>) -> Result<i32> {
         Some(Message::Killed(signal)) => Ok(128 + signal as i32),
         Some(Message::Failed(_, what, because)) => Err(Error::environment(what).because(because)),
         Some(Message::Ready | Message::Init(_)) | None => Ok(128 + libc::SIGKILL),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_folders_whose_run_is_gone_are_swept() {
+        let kept = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let folder = kept.path().join(name);
+            fs::create_dir_all(folder.join("build")).unwrap();
+            folder
+        };
+        let (living, dead, done) = (folder("living"), folder("dead"), folder("done"));
+        let held = mark(&living).unwrap();
+        drop(mark(&dead).unwrap());
+        sweep_failed(kept.path());
+        assert!(living.exists() && !dead.exists() && done.exists());
+        drop(held);
+        sweep_failed(kept.path());
+        assert!(!living.exists() && done.exists());
+        sweep_failed(&kept.path().join("none"));
     }
 }

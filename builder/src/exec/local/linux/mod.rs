@@ -14,6 +14,7 @@ mod init;
 mod interrupt;
 mod jobserver;
 mod keep;
+mod memory;
 mod mount;
 mod net;
 mod orders;
@@ -31,19 +32,20 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cgroup::Groups;
 pub use interrupt::on_interrupt;
-pub use jobserver::jobserver;
+pub use jobserver::Jobserver;
+pub use keep::sweep_failed;
 use orders::Places;
-use rustix::fs::FlockOperation;
+use spec::Who;
 use view::Host;
-use watch::{End, Watch};
+use watch::{End, Outcome, Watch};
 
 use super::LocalOptions;
 use crate::error::{Error, IoContext, Result};
-use crate::exec::action::{Action, ActionResult, Exit, Level};
+use crate::exec::action::{Action, ActionResult, Exit, Level, Limits};
 use crate::exec::{ExecError, Stop};
 use crate::key::TreeDigest;
 
@@ -55,8 +57,8 @@ pub struct Local {
     options: LocalOptions,
     host: Host,
     groups: Groups,
-    /// Bytes a file system in memory may hold: half of what is free.
-    scratch_bytes: u64,
+    /// Bytes of memory that were free at the start.
+    free: u64,
     sizes: Mutex<HashMap<TreeDigest, u64>>,
 }
 
@@ -69,7 +71,7 @@ impl Local {
             options: options.clone(),
             host: Host::look(&options.toolbox),
             groups: Groups::look(),
-            scratch_bytes: free_memory() / 2,
+            free: memory::free(),
             sizes: Mutex::default(),
         })
     }
@@ -77,16 +79,32 @@ impl Local {
     /// One action, start to end.
     pub fn execute(&self, action: &Action, stop: &Stop) -> Result<ActionResult, ExecError> {
         let began = Instant::now();
+        let _turn = self.options.jobserver.as_ref().map(|server| server.begin());
+        let in_memory = orders::in_memory(self, action);
+        let mut tried = self.attempt(action, stop, in_memory)?;
+        if in_memory && tried.wants_disk && !stop.is_stopped() {
+            // Where `/build` lies never decides what comes of it.
+            tried = self.attempt(action, stop, false)?;
+        }
+        tried.result.took = began.elapsed();
+        Ok(tried.result)
+    }
+
+    fn attempt(&self, action: &Action, stop: &Stop, in_memory: bool) -> Result<Tried, ExecError> {
         let mut work = Work::make(&self.options, action)?;
-        let places = Places { work: work.folder.clone(), in_memory: orders::in_memory(self, action) };
+        let group = (action.level != Level::Env).then(|| self.groups.make(&action.limits)).flatten();
+        let places = Places { work: work.folder.clone(), in_memory, grouped: group.is_some() };
         let spec = orders::spec(self, action, &places)?;
         let outputs = tempfile::Builder::new()
             .prefix("outputs-")
             .tempdir_in(&self.options.work)
             .doing(|| format!("failed to make a folder in `{}`", self.options.work.display()))?;
-        let group = (action.level != Level::Env).then(|| self.groups.make(&action.limits)).flatten();
         let watch = Watch { limits: &action.limits, stop, group: group.as_ref() };
-        let outcome = watch::run(&self.options.init_exe, &spec, &watch)?;
+        let outcome = watch::run(&self.options.init_exe, &spec, &watch);
+        if let Some(group) = &group {
+            group.end();
+        }
+        let outcome = outcome?;
         let exit = match outcome.end {
             End::Exit(exit) => exit,
             End::Broken(isolation, doing, because) => {
@@ -94,26 +112,30 @@ impl Local {
             }
         };
         let missing = match &outcome.build {
+            // Nobody will look at them.
+            Some(_) if exit == Exit::Stopped => Vec::new(),
             Some(build) => collect::collect(build, &action.outputs, action.limits.output, outputs.path())?,
             None => Vec::new(),
         };
         let failed = exit != Exit::Code(0) || !missing.is_empty();
+        let wants_disk = failed && in_memory && outgrew_memory(&outcome, group.as_ref(), &action.limits);
         let kept = failed && exit != Exit::Stopped && self.options.keep_failed.is_some();
         if kept {
             keep::keep(&work.folder, &self.options.init_exe, &spec, action, &outcome.log.0)?;
             work.stays = true;
         }
-        Ok(ActionResult {
+        let result = ActionResult {
             exit,
             outputs,
             missing,
             log: outcome.log.0,
             log_dropped: outcome.log.1,
-            took: began.elapsed(),
+            took: Duration::ZERO,
             peak_memory: group.as_ref().and_then(cgroup::Group::peak),
             level: action.level,
             kept: kept.then(|| work.folder.clone()),
-        })
+        };
+        Ok(Tried { result, wants_disk })
     }
 
     /// Bytes of a source, looked at once.
@@ -128,6 +150,27 @@ impl Local {
         self.sizes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(*tree, bytes);
         bytes
     }
+}
+
+/// One try of an action.
+struct Tried {
+    result: ActionResult,
+    /// It failed, and the file systems in memory may be why.
+    wants_disk: bool,
+}
+
+/// Whether an action may have failed because `/build` and `/tmp` were in
+/// memory: one was full, or what was in it took the memory that the build
+/// itself needed.
+fn outgrew_memory(outcome: &Outcome, group: Option<&cgroup::Group<'_>>, limits: &Limits) -> bool {
+    const FULL: &[u8] = b"No space left on device";
+    let Some(stat) = outcome.build.as_ref().and_then(|build| rustix::fs::fstatvfs(build).ok()) else {
+        return false;
+    };
+    let used = (stat.f_blocks - stat.f_bfree) * stat.f_frsize;
+    let crowded = used > limits.memory / 8 && group.is_some_and(cgroup::Group::ran_out_of_memory);
+    // A file that did not fit may have been removed again.
+    crowded || stat.f_bavail == 0 || memchr::memmem::find(&outcome.log.0, FULL).is_some()
 }
 
 fn broken(wanted: Level, isolation: bool, doing: String, because: String) -> ExecError {
@@ -152,8 +195,8 @@ pub use doctor::doctor;
 struct Work {
     folder: PathBuf,
     stays: bool,
-    /// Held while the action runs, so that `sweep_kept` lets it be.
-    _lock: fs::File,
+    /// Says of a folder that may be kept that its run lives.
+    _mark: Option<fs::File>,
 }
 
 impl Work {
@@ -169,22 +212,17 @@ impl Work {
             }
             None => String::from("work"),
         };
-        // Without mounts of its own root's build comes here as another user.
-        let mode = if action.level == Level::Landlock { 0o711 } else { 0o700 };
-        loop {
-            let folder = tempfile::Builder::new()
-                .prefix(&format!("{prefix}-"))
-                .permissions(fs::Permissions::from_mode(mode))
-                .tempdir_in(&parent)
-                .doing(|| doing(&parent))?
-                .keep();
-            // Swept by another run before it was locked: once more.
-            let Ok(lock) = fs::File::open(&folder) else { continue };
-            rustix::fs::flock(&lock, FlockOperation::LockExclusive).doing(|| doing(&parent))?;
-            if folder.is_dir() {
-                return Ok(Self { folder, stays: false, _lock: lock });
-            }
-        }
+        // Without mounts of its own root's build comes here as another user. Of
+        // an ordinary user's build nobody else may run what it makes.
+        let other = action.level == Level::Landlock && matches!(orders::who(action.level), Who::Becomes(..));
+        let mode = if other { 0o711 } else { 0o700 };
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("{prefix}-"))
+            .permissions(fs::Permissions::from_mode(mode))
+            .tempdir_in(&parent)
+            .doing(|| doing(&parent))?;
+        let mark = options.keep_failed.as_ref().map(|_| keep::mark(folder.path())).transpose()?;
+        Ok(Self { folder: folder.keep(), stays: false, _mark: mark })
     }
 }
 
@@ -217,11 +255,4 @@ fn folder_bytes(folder: &Path) -> u64 {
         Err(_) => 0,
     };
     entries.flatten().map(size).sum()
-}
-
-fn free_memory() -> u64 {
-    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kilobytes.unwrap_or(1 << 20) * 1024
 }

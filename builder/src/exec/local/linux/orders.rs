@@ -4,12 +4,13 @@
 //! no mounts. Must never start anything.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::Local;
 use super::cell::device_steps;
-use super::privileges::BUILD_ID;
+use super::memory;
+use super::privileges::{self, BUILD_ID};
 use super::spec::{BindMode, Bounds, Root, Rule, Spec, Step, Who};
 use super::view::text;
 use crate::error::{Error, IoContext, Result};
@@ -21,8 +22,10 @@ use crate::exec::local::{BuildOn, JOBSERVER};
 pub(super) struct Places {
     /// The work folder itself.
     pub work: PathBuf,
-    /// Whether `/build` is in memory.
+    /// Whether `/build` and `/tmp` are in memory.
     pub in_memory: bool,
+    /// Whether a control group counts the processes.
+    pub grouped: bool,
 }
 
 impl Places {
@@ -58,6 +61,12 @@ pub(super) fn spec(local: &Local, action: &Action, places: &Places) -> Result<Sp
             memory: action.limits.memory,
         };
     }
+    // Without a user namespace of its own each cell's processes count towards
+    // all others' of the same user: where the group counts them one by one,
+    // nobody fails for a neighbour.
+    if action.level == Level::Landlock && places.grouped {
+        spec.bounds.processes = action.limits.processes.saturating_mul(NEIGHBOURS);
+    }
     match action.level {
         Level::Full => spec.root = Some(root(local, action, places)?),
         Level::Landlock | Level::Env => bare(local, action, places, &mut spec)?,
@@ -65,12 +74,16 @@ pub(super) fn spec(local: &Local, action: &Action, places: &Places) -> Result<Sp
     Ok(spec)
 }
 
-/// Who a build at this level is, for who we are.
+/// Cells of one user that may use up their limits at once.
+const NEIGHBOURS: u64 = 64;
+
+/// Who a build at this level is, for who we are. Root of a user namespace that
+/// has no other user is an ordinary user there.
 pub(super) fn who(level: Level) -> Who {
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
     match level {
         Level::Env => Who::Invoker,
-        _ if uid.is_root() => Who::Becomes(BUILD_ID.into(), BUILD_ID.into()),
+        _ if uid.is_root() && privileges::knows_build_id() => Who::Becomes(BUILD_ID.into(), BUILD_ID.into()),
         Level::Landlock => Who::Invoker,
         Level::Full => Who::Mapped(uid.as_raw().into(), gid.as_raw().into()),
     }
@@ -104,7 +117,7 @@ fn check(action: &Action) -> Result<()> {
 fn reachable(path: &Path, level: Level) -> Result<(), ExecError> {
     let closed = |folder: &&Path| fs::metadata(folder).is_ok_and(|meta| meta.mode() & 0o001 == 0);
     match path.ancestors().skip(1).find(closed) {
-        Some(folder) if level == Level::Landlock && rustix::process::geteuid().is_root() => {
+        Some(folder) if level == Level::Landlock && matches!(who(level), Who::Becomes(..)) => {
             Err(ExecError::Isolation {
                 wanted: level,
                 because: format!(
@@ -137,8 +150,8 @@ fn inputs(local: &Local, action: &Action) -> Result<Vec<(String, PathBuf)>> {
         };
         found.push((cell_path.clone(), existing(host, &format!("the input `{cell_path}`"))?));
     }
-    if let Some(fifo) = &local.options.jobserver {
-        found.push((JOBSERVER.to_owned(), existing(fifo.clone(), "the jobserver")?));
+    if let Some(server) = &local.options.jobserver {
+        found.push((JOBSERVER.to_owned(), existing(server.path().to_owned(), "the jobserver")?));
     }
     Ok(found)
 }
@@ -172,8 +185,8 @@ fn root(local: &Local, action: &Action, places: &Places) -> Result<Root> {
         steps.push(Step::File(format!("/etc/{name}"), content.as_bytes().to_vec()));
     }
     steps.extend(device_steps());
-    steps.push(Step::Memory("/dev/shm".to_owned(), local.scratch_bytes, 0o1777));
-    steps.push(Step::Memory("/tmp".to_owned(), local.scratch_bytes, 0o1777));
+    let shares = shares(local, action);
+    steps.push(Step::Memory("/dev/shm".to_owned(), shares.shm, 0o1777));
     steps.push(Step::Proc("/proc".to_owned()));
     for name in ["kcore", "keys", "key-users", "sysrq-trigger", "timer_list"] {
         let path = format!("/proc/{name}");
@@ -182,10 +195,13 @@ fn root(local: &Local, action: &Action, places: &Places) -> Result<Root> {
         }
     }
     if places.in_memory {
-        steps.push(Step::Memory("/build".to_owned(), local.scratch_bytes, 0o755));
+        steps.push(Step::Memory("/build".to_owned(), shares.build, 0o755));
+        steps.push(Step::Memory("/tmp".to_owned(), shares.tmp, 0o1777));
     } else {
         let build = build_folder(places, action.level)?;
         steps.push(Step::Bind(text(&build), "/build".to_owned(), BindMode::Writable));
+        let temp = new_folder(&places.work.join("tmp"), 0o1777, action.level)?;
+        steps.push(Step::Bind(text(&temp), "/tmp".to_owned(), BindMode::Writable));
     }
     steps.push(Step::Folder("/s".to_owned()));
     steps.extend(local.host.steps(action.view, &host_paths(action)?)?);
@@ -196,29 +212,35 @@ fn root(local: &Local, action: &Action, places: &Places) -> Result<Root> {
     Ok(Root { at: text(&at), steps })
 }
 
-/// The folder that is `/build`, owned by whoever the build is.
-fn build_folder(places: &Places, level: Level) -> Result<PathBuf> {
-    let build = places.build();
-    fs::create_dir(&build).doing(|| format!("failed to make `{}`", build.display()))?;
-    give(&build, level)?;
-    Ok(build)
+fn shares(local: &Local, action: &Action) -> memory::Shares {
+    memory::shares(local.free, local.options.jobs, action.limits.memory)
 }
 
-/// Makes a new, empty folder the build's own.
-fn give(folder: &Path, level: Level) -> Result<()> {
-    if let Who::Becomes(..) = who(level) {
-        chown(folder, Some(BUILD_ID), Some(BUILD_ID))
+/// The folder that is `/build`, owned by whoever the build is.
+fn build_folder(places: &Places, level: Level) -> Result<PathBuf> {
+    new_folder(&places.build(), 0o755, level)
+}
+
+/// Makes a folder that is the build's own.
+fn new_folder(folder: &Path, mode: u32, level: Level) -> Result<PathBuf> {
+    let doing = || format!("failed to make `{}`", folder.display());
+    fs::create_dir(folder).doing(doing)?;
+    // Also because a store in a set-group-id folder hands that bit down:
+    // everything the build makes would have it, and it may not set it itself
+    // on copies of that.
+    fs::set_permissions(folder, fs::Permissions::from_mode(mode)).doing(doing)?;
+    if let Who::Becomes(uid, gid) = who(level) {
+        let id = |id: u64| u32::try_from(id).map_err(|_| Error::bug("an id is too large"));
+        chown(folder, Some(id(uid)?), Some(id(gid)?))
             .doing(|| format!("failed to own `{}`", folder.display()))?;
     }
-    Ok(())
+    Ok(folder.to_owned())
 }
 
 /// Levels without mounts: folders and links in the work folder, paths replaced.
 fn bare(local: &Local, action: &Action, places: &Places, spec: &mut Spec) -> Result<(), ExecError> {
     let build = build_folder(places, action.level)?;
-    let temp = places.work.join("tmp");
-    fs::create_dir(&temp).doing(|| format!("failed to make `{}`", temp.display()))?;
-    give(&temp, action.level)?;
+    let temp = new_folder(&places.work.join("tmp"), 0o755, action.level)?;
     let inputs = inputs(local, action)?;
     for (cell_path, host) in &inputs {
         let link = places.work.join(cell_path.trim_start_matches('/'));
@@ -245,7 +267,7 @@ fn bare(local: &Local, action: &Action, places: &Places, spec: &mut Spec) -> Res
         let read = inputs.iter().map(|(_, host)| Rule { path: text(host), write: false });
         spec.rules.extend(read);
         let devices = ["null", "zero", "full", "random", "urandom"].map(|name| format!("/dev/{name}"));
-        let jobserver = local.options.jobserver.iter().map(|path| text(path));
+        let jobserver = local.options.jobserver.iter().map(|server| text(server.path()));
         let write = [text(&build), text(&temp)].into_iter().chain(devices).chain(jobserver);
         spec.rules.extend(write.map(|path| Rule { path, write: true }));
         spec.rules.push(Rule { path: text(&places.work), write: false });
@@ -304,7 +326,7 @@ pub(super) fn in_memory(local: &Local, action: &Action) -> bool {
         BuildOn::Auto => {
             let source = action.source.as_ref().map_or(0, |tree| local.source_bytes(tree));
             let expected = source.saturating_mul(16).saturating_add(64 << 20);
-            expected <= local.scratch_bytes / 4 && expected <= action.limits.memory / 2
+            expected <= shares(local, action).build / 3
         }
     }
 }
