@@ -150,7 +150,16 @@ fn doctor_tries_every_level() {
             let fact = facts.iter().find(|fact| fact.what == level).unwrap();
             assert_eq!(fact.state, FactState::Good, "{fact:?}");
         }
-        for what in ["user namespaces", "AppArmor", "landlock", "overlayfs", "control groups", "container"] {
+        for what in [
+            "user namespaces",
+            "AppArmor",
+            "landlock",
+            "overlayfs",
+            "control groups",
+            "container",
+            "memory",
+            "the store's disk",
+        ] {
             assert!(facts.iter().any(|fact| fact.what == what && !fact.detail.is_empty()), "{what}");
         }
     });

@@ -70,18 +70,41 @@ fn stamp(path: &Path) -> String {
     format!("{} {}", meta.len(), time.map_or(0, |t| t.as_nanos()))
 }
 
-/// Whether the host's make understands a fifo as jobserver (GNU make 4.4): an
-/// older one stops at it. Without make nothing stands against it; a make of
-/// unknown version does.
-pub fn make_knows_fifo(ambient: &Ambient) -> bool {
-    if program(ambient, "make").is_none() && program(ambient, "gmake").is_none() {
-        return true;
+/// The host's make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Make {
+    /// There is none.
+    Absent,
+    /// One of this version, as the package manager has it.
+    Known(String),
+    /// One nobody says the version of.
+    Unknown,
+}
+
+impl Make {
+    /// Looks for it.
+    pub fn of(ambient: &Ambient) -> Self {
+        if program(ambient, "make").is_none() && program(ambient, "gmake").is_none() {
+            return Make::Absent;
+        }
+        let status = std::fs::read_to_string(ambient.machine(PACKAGE_LISTS[0])).unwrap_or_default();
+        let stanza = status.split("\n\n").find(|s| s.lines().next() == Some("Package: make"));
+        let version = stanza.and_then(|s| s.lines().find_map(|l| l.strip_prefix("Version: ")));
+        version.map_or(Make::Unknown, |version| Make::Known(version.to_owned()))
     }
-    let status = std::fs::read_to_string(ambient.machine(PACKAGE_LISTS[0])).unwrap_or_default();
-    let stanza = status.split("\n\n").find(|s| s.lines().next() == Some("Package: make"));
-    let version = stanza.and_then(|s| s.lines().find_map(|l| l.strip_prefix("Version: ")));
-    let mut numbers = version.unwrap_or("0").split(['.', '-', '+']).map(|n| n.parse::<u32>().unwrap_or(0));
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (4, 4)
+
+    /// Whether it understands a fifo as jobserver (GNU make 4.4): an older one
+    /// stops at it. Without make nothing stands against it; a make of unknown
+    /// version does.
+    pub fn knows_fifo(&self) -> bool {
+        let version = match self {
+            Make::Absent => return true,
+            Make::Unknown => return false,
+            Make::Known(version) => version,
+        };
+        let mut numbers = version.split(['.', '-', '+']).map(|n| n.parse::<u32>().unwrap_or(0));
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (4, 4)
+    }
 }
 
 /// Something `[external]` may name: how to see that it is there, and which
@@ -285,13 +308,13 @@ mod tests {
         std::fs::copy("/bin/sh", bin.join("make")).unwrap();
         let with = |version: &str| {
             let text = format!("Package: gcc\nVersion: 12\n\nPackage: make\nVersion: {version}\n");
-            make_knows_fifo(&host(dir.path(), &[("var/lib/dpkg/status", &text)]))
+            Make::of(&host(dir.path(), &[("var/lib/dpkg/status", &text)])).knows_fifo()
         };
         assert!(with("4.4.1-2"));
         assert!(!with("4.3-4.1"));
         assert!(!with("unknown"));
         std::fs::remove_file(bin.join("make")).unwrap();
-        assert!(make_knows_fifo(&host(dir.path(), &[])), "there is no make at all");
+        assert!(Make::of(&host(dir.path(), &[])).knows_fifo(), "there is no make at all");
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub fn open(ambient: &Ambient, settings: &Settings, workspace: &Workspace) -> Re
     let failed = store.root().join("failed");
     exec::local::sweep_failed(&failed);
     options.keep_failed = settings.keep_failed.then_some(failed);
-    let jobserver = if host::make_knows_fifo(ambient) {
+    let jobserver = if host::Make::of(ambient).knows_fifo() {
         let temp = store.temp_dir()?;
         // One for each processor; every running build holds one of them.
         let server = exec::local::Jobserver::new(&temp.path().join("jobserver"), ambient.cpus)?;

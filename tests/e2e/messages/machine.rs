@@ -62,3 +62,24 @@ fn isolation_that_the_host_refuses() {
     output.says(&["cannot isolate a build (wanted: `full`)", "the host refuses new namespaces", "hint: "]);
     output.says(&["hint: `wheelwright doctor` says", "`--isolation landlock`"]);
 }
+
+#[test]
+fn a_store_from_which_nothing_can_run() {
+    let world = World::new(&[Project::new("hub", "1.0")]);
+    std::fs::create_dir_all(world.path("store")).unwrap();
+    let script = "mount -t tmpfs -o noexec tmpfs \"$0\" && exec \"$@\"";
+    let run = |args: &[&str]| {
+        let plain = world.command(args);
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "/bin/sh", "-c", script]);
+        command.arg(world.path("store")).arg(plain.get_program()).args(plain.get_args());
+        command.current_dir(world.work("")).env_clear();
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Output::new(args, &command.output().unwrap(), &world.redactions())
+    };
+    let output = run(&["build", "hub", "--quiet", "--isolation", "env"]);
+    assert_eq!(output.code, Some(3), "{output}");
+    output.says(&["failed to run anything from", "its file system is mounted `noexec`", "WHEELWRIGHT_STORE"]);
+    let facts = run(&["doctor"]);
+    assert!(facts.stdout.contains("and it is mounted `noexec`: no build can run from it"), "{facts}");
+}

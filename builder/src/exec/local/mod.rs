@@ -30,7 +30,8 @@ pub struct LocalOptions {
     pub trees: Arc<dyn Fn(&TreeDigest) -> PathBuf + Send + Sync>,
     /// Existing folder on the store's disk for work folders and results.
     pub work: PathBuf,
-    /// Folder for the prepared tools of `HostView::Minimal`; made when missing,
+    /// Folder for the prepared tools of `HostView::Minimal`, on the same disk as
+    /// `work`; made when missing,
     /// may be shared by several runs and deleted at any time between runs.
     pub toolbox: PathBuf,
     /// When given: work folders of failed actions are left here, with a `run.sh`

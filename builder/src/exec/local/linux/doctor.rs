@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::cgroup::{Groups, Parents};
 use super::spec::Who;
-use super::{Local, fence};
+use super::{Local, fence, memory};
 use crate::exec::action::{Action, Exit, HostView, Level, Limits};
 use crate::exec::local::LocalOptions;
 use crate::exec::{ExecError, Fact, FactState, Stop};
@@ -19,6 +19,7 @@ pub fn doctor(options: &LocalOptions) -> Vec<Fact> {
     let mut facts: Vec<Fact> =
         [Level::Full, Level::Landlock, Level::Env].map(|level| try_level(options, level)).into();
     facts.extend([user_namespaces(), apparmor(), landlock(), seccomp(), overlay(), groups(), container()]);
+    facts.extend([memory(), disk(&options.work)]);
     facts
 }
 
@@ -193,6 +194,61 @@ fn container() -> Fact {
     }
 }
 
+fn gigabytes(bytes: u64) -> String {
+    format!("{:.1} GB", bytes as f64 / 1e9)
+}
+
+fn memory() -> Fact {
+    let free = memory::free();
+    let limit = memory::tightest().map_or_else(String::new, |tightest| {
+        let (limit, left) = (gigabytes(tightest.limit), gigabytes(tightest.left));
+        format!("; a control group (a container's?) allows {limit} and leaves {left}")
+    });
+    let state = if free < 1 << 30 { FactState::Note } else { FactState::Good };
+    fact("memory", state, format!("{} can be had{limit}", gigabytes(free)))
+}
+
+/// A file system.
+pub(super) struct Disk {
+    /// Bytes we may still write.
+    free: u64,
+    /// Bytes in all.
+    size: u64,
+    /// Whether it keeps programs from being executed.
+    pub noexec: bool,
+}
+
+impl Disk {
+    /// The one a folder lies on.
+    pub fn of(folder: &Path) -> Option<Self> {
+        let stat = rustix::fs::statvfs(folder).ok()?;
+        Some(Self {
+            free: stat.f_bavail.saturating_mul(stat.f_frsize),
+            size: stat.f_blocks.saturating_mul(stat.f_frsize),
+            noexec: stat.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC),
+        })
+    }
+
+    fn fact(&self) -> Fact {
+        let what = "the store's disk";
+        let room = format!("{} of {} are free", gigabytes(self.free), gigabytes(self.size));
+        if self.noexec {
+            let hint = "mount it with `exec`, or name a store elsewhere with `--store` or WHEELWRIGHT_STORE";
+            let detail = format!("{room}, and it is mounted `noexec`: no build can run from it");
+            return Fact { hints: vec![hint.to_owned()], ..fact(what, FactState::Bad, detail) };
+        }
+        let state = if self.free < 2 << 30 { FactState::Note } else { FactState::Good };
+        fact(what, state, room)
+    }
+}
+
+fn disk(folder: &Path) -> Fact {
+    match Disk::of(folder) {
+        Some(disk) => disk.fact(),
+        None => fact("the store's disk", FactState::Bad, "it does not say how much is free"),
+    }
+}
+
 fn container_engine() -> Option<String> {
     if Path::new("/.dockerenv").exists() {
         return Some("docker".to_owned());
@@ -208,4 +264,20 @@ fn container_engine() -> Option<String> {
             .find(|n| init.contains(*n))
             .map(|n| (*n).to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_says_what_is_free_and_what_keeps_builds_from_running() {
+        let disk = |free, noexec| Disk { free, size: 500_000_000_000, noexec }.fact();
+        let good = disk(20_000_000_000, false);
+        assert_eq!((good.state, good.detail.as_str()), (FactState::Good, "20.0 GB of 500.0 GB are free"));
+        assert_eq!(disk(1_000_000_000, false).state, FactState::Note);
+        let bad = disk(20_000_000_000, true);
+        assert_eq!(bad.state, FactState::Bad);
+        assert!(bad.detail.contains("noexec") && bad.hints[0].contains("--store"), "{bad:?}");
+    }
 }

@@ -40,6 +40,7 @@ pub use jobserver::Jobserver;
 pub use keep::sweep_failed;
 use orders::Places;
 use spec::Who;
+use toolbox::Shelf;
 use view::Host;
 use watch::{End, Outcome, Watch};
 
@@ -59,6 +60,8 @@ pub struct Local {
     groups: Groups,
     /// Bytes of memory that were free at the start.
     free: u64,
+    /// Whether nothing on the store's disk can be executed.
+    noexec: bool,
     sizes: Mutex<HashMap<TreeDigest, u64>>,
 }
 
@@ -69,9 +72,10 @@ impl Local {
         fs::metadata(&options.work).doing(doing)?;
         Ok(Self {
             options: options.clone(),
-            host: Host::look(&options.toolbox),
+            host: Host::look(Shelf { cache: options.toolbox.clone(), staging: options.work.clone() }),
             groups: Groups::look(),
             free: memory::free(),
+            noexec: doctor::Disk::of(&options.work).is_some_and(|disk| disk.noexec),
             sizes: Mutex::default(),
         })
     }
@@ -79,6 +83,9 @@ impl Local {
     /// One action, start to end.
     pub fn execute(&self, action: &Action, stop: &Stop) -> Result<ActionResult, ExecError> {
         let began = Instant::now();
+        if self.noexec {
+            return Err(ExecError::Machine(noexec(&self.options.work)));
+        }
         let _turn = self.options.jobserver.as_ref().map(|server| server.begin());
         let in_memory = orders::in_memory(self, action);
         let mut tried = self.attempt(action, stop, in_memory)?;
@@ -150,6 +157,14 @@ impl Local {
         self.sizes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(*tree, bytes);
         bytes
     }
+}
+
+/// Why nothing can run here. The tools of cells and the environments of builds
+/// lie in the store: it would look as if each package were at fault.
+fn noexec(work: &Path) -> Error {
+    Error::environment(format!("failed to run anything from `{}`", work.display()))
+        .because("its file system is mounted `noexec`")
+        .hint("mount it with `exec`, or name a store elsewhere with `--store` or WHEELWRIGHT_STORE")
 }
 
 /// One try of an action.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use crate::error::{IoContext, Result};
 use crate::key::Digest;
@@ -47,12 +48,41 @@ pub(super) fn host_tools() -> BTreeMap<String, PathBuf> {
         .collect()
 }
 
-/// A folder below `cache` to be mounted at `/usr`; made when it is not there.
+/// Where toolboxes are.
+pub(super) struct Shelf {
+    /// They themselves.
+    pub cache: PathBuf,
+    /// A folder on the same disk where one is made; swept by its owner when
+    /// we are killed meanwhile.
+    pub staging: PathBuf,
+}
+
+impl Shelf {
+    /// Removes toolboxes that nobody used for a month, and halves of others.
+    pub fn sweep(&self) {
+        const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        let Ok(entries) = fs::read_dir(&self.cache) else { return };
+        for entry in entries.flatten() {
+            // Versions before this one made them here.
+            let half = entry.file_name().to_string_lossy().starts_with(".new-");
+            let used = entry.metadata().and_then(|meta| meta.modified());
+            let age = used.ok().and_then(|used| SystemTime::now().duration_since(used).ok());
+            if age.is_some_and(|age| age > if half { DAY } else { MONTH }) {
+                // What stays now is tried again by the next run.
+                let _ = crate::tree::fs::remove_tree(&entry.path());
+            }
+        }
+    }
+}
+
+/// A folder below the cache to be mounted at `/usr`; made when it is not there.
 pub(super) fn ensure(
-    cache: &Path,
+    shelf: &Shelf,
     tools: &BTreeMap<String, PathBuf>,
     contents: &Contents,
 ) -> Result<PathBuf> {
+    let Shelf { cache, staging } = shelf;
     let mut files = tools.clone();
     for path in &contents.extra {
         if let (Some(name), Ok(real)) = (path.file_name().and_then(|n| n.to_str()), fs::canonicalize(path)) {
@@ -61,11 +91,13 @@ pub(super) fn ensure(
     }
     let ready = cache.join(name(&files, contents));
     if ready.join("bin").is_dir() {
+        // The age that sweeping goes by. Somebody else's is theirs to sweep.
+        let _ = fs::File::open(&ready).and_then(|folder| folder.set_modified(SystemTime::now()));
         return Ok(ready);
     }
     let doing = || format!("failed to prepare the tools of cells in `{}`", cache.display());
     fs::create_dir_all(cache).doing(doing)?;
-    let staged = tempfile::Builder::new().prefix(".new-").tempdir_in(cache).doing(doing)?;
+    let staged = tempfile::Builder::new().prefix("toolbox-").tempdir_in(staging).doing(doing)?;
     {
         // A process started meanwhile would hold what is being written open for
         // writing until its exec, and such a file cannot be executed.
@@ -133,4 +165,38 @@ fn fill(root: &Path, files: &BTreeMap<String, PathBuf>, contents: &Contents) -> 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_used_for_long_is_swept_and_what_is_used_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let shelf = Shelf { cache: dir.path().join("cache"), staging: dir.path().join("staging") };
+        fs::create_dir(&shelf.staging).unwrap();
+        let contents = Contents {
+            mount_folders: Vec::new(),
+            mount_files: Vec::new(),
+            extra: Vec::new(),
+            links: Vec::new(),
+        };
+        let used = ensure(&shelf, &BTreeMap::new(), &contents).unwrap();
+        assert_eq!(fs::read_dir(&shelf.staging).unwrap().count(), 0);
+        let aged = |path: &Path, days: u64| {
+            fs::create_dir_all(path).unwrap();
+            let then = SystemTime::now() - Duration::from_secs(days * 24 * 3600);
+            fs::File::open(path).unwrap().set_modified(then).unwrap();
+        };
+        aged(&used, 40);
+        assert_eq!(ensure(&shelf, &BTreeMap::new(), &contents).unwrap(), used);
+        for (name, days) in [("old", 31), ("young", 29), (".new-old", 2), (".new-young", 0)] {
+            aged(&shelf.cache.join(name), days);
+        }
+        shelf.sweep();
+        let mut left: Vec<_> = fs::read_dir(&shelf.cache).unwrap().map(|e| e.unwrap().path()).collect();
+        left.sort();
+        assert_eq!(left, [shelf.cache.join(".new-young"), used, shelf.cache.join("young")]);
+    }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::spec::{BindMode, Rule, Step};
-use super::toolbox::{self, Contents};
+use super::toolbox::{self, Contents, Shelf};
 use crate::error::Result;
 use crate::exec::action::HostView;
 
@@ -37,13 +37,13 @@ const DEVELOPMENT: [&str; 16] = [
 
 /// The host's system files, looked at once.
 pub(super) struct Host {
-    cache: PathBuf,
+    shelf: Shelf,
     tools: BTreeMap<String, PathBuf>,
     /// Folders with shared libraries, and what is hidden in each.
     libraries: Vec<(PathBuf, Vec<PathBuf>)>,
     /// `/bin`, `/lib64` …: links of the root, with their targets.
     links: Vec<(PathBuf, PathBuf)>,
-    /// The dynamic loader's names: links below `/usr`, with their targets.
+    /// The dynamic loader's names outside the library folders, with the files.
     loaders: Vec<(PathBuf, PathBuf)>,
     library_cache: Option<Vec<u8>>,
     toolboxes: Mutex<BTreeMap<Vec<PathBuf>, PathBuf>>,
@@ -52,14 +52,15 @@ pub(super) struct Host {
 
 impl Host {
     /// Looks.
-    pub fn look(cache: &Path) -> Self {
+    pub fn look(shelf: Shelf) -> Self {
+        shelf.sweep();
         let links = ["/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"];
         let libraries = library_folders();
         Self {
-            cache: cache.to_owned(),
+            shelf,
             tools: toolbox::host_tools(),
             links: links.iter().filter_map(|l| Some((l.into(), fs::read_link(l).ok()?))).collect(),
-            loaders: loaders(&libraries),
+            loaders: loaders(&LOADER_FOLDERS.map(PathBuf::from), &libraries),
             libraries,
             library_cache: fs::read("/etc/ld.so.cache").ok(),
             toolboxes: Mutex::default(),
@@ -92,6 +93,8 @@ impl Host {
                 steps.push(Step::Link(name.to_owned(), "usr/bin".to_owned()));
             }
         }
+        steps
+            .extend(self.loaders.iter().filter(|(path, _)| !path.starts_with("/usr")).flat_map(loader_steps));
         for (folder, hidden) in &self.libraries {
             steps.push(bind(folder, folder));
             steps.extend(hidden.iter().map(|path| Step::Cover(text(path))));
@@ -157,9 +160,9 @@ impl Host {
             mount_folders: libraries.chain(folders).cloned().collect(),
             mount_files: files.into_iter().cloned().collect(),
             extra: in_bin.into_iter().cloned().collect(),
-            links: self.loaders.clone(),
+            links: self.loaders.iter().filter(|(path, _)| path.starts_with("/usr")).cloned().collect(),
         };
-        let ready = toolbox::ensure(&self.cache, &self.tools, &contents)?;
+        let ready = toolbox::ensure(&self.shelf, &self.tools, &contents)?;
         toolboxes.insert(host_paths.to_vec(), ready.clone());
         Ok(ready)
     }
@@ -289,14 +292,20 @@ fn development(folder: &Path) -> Vec<PathBuf> {
     hidden
 }
 
-/// Names of the dynamic loader outside the library folders, as links.
-fn loaders(libraries: &[(PathBuf, Vec<PathBuf>)]) -> Vec<(PathBuf, PathBuf)> {
+/// Where programs look for their loader. The last three are links to the
+/// first ones, but for hosts that keep `/` and `/usr` apart.
+const LOADER_FOLDERS: [&str; 6] = ["/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32"];
+
+/// Names of the dynamic loader outside the library folders, with the files
+/// they lead to.
+fn loaders(folders: &[PathBuf], libraries: &[(PathBuf, Vec<PathBuf>)]) -> Vec<(PathBuf, PathBuf)> {
     let mut found = Vec::new();
-    for base in ["/usr/lib", "/usr/lib64", "/usr/lib32"].map(PathBuf::from) {
-        if libraries.iter().any(|(folder, _)| *folder == base) {
+    for base in folders {
+        let is_link = fs::symlink_metadata(base).map_or(true, |meta| meta.is_symlink());
+        if is_link || libraries.iter().any(|(folder, _)| folder == base) {
             continue;
         }
-        let Ok(entries) = fs::read_dir(&base) else { continue };
+        let Ok(entries) = fs::read_dir(base) else { continue };
         for path in entries.flatten().map(|entry| entry.path()) {
             let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             if name.starts_with("ld-")
@@ -311,6 +320,15 @@ fn loaders(libraries: &[(PathBuf, Vec<PathBuf>)]) -> Vec<(PathBuf, PathBuf)> {
     found
 }
 
+/// A loader's name in a folder of its own, outside `/usr`.
+fn loader_steps((path, real): &(PathBuf, PathBuf)) -> Vec<Step> {
+    if path == real {
+        return vec![bind(real, path)];
+    }
+    let folder = path.parent().map(|folder| Step::Folder(text(folder)));
+    folder.into_iter().chain([Step::Link(text(path), text(real))]).collect()
+}
+
 fn bind(from: &Path, to: &Path) -> Step {
     Step::Bind(text(from), text(to), BindMode::ReadOnly)
 }
@@ -318,4 +336,36 @@ fn bind(from: &Path, to: &Path) -> Step {
 /// Paths of the host that are not UTF-8 cannot be named in an action.
 pub(super) fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loader_in_a_folder_of_its_own_is_found_where_no_link_leads() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for folder in ["lib64", "lib", "multi", "usr"] {
+            fs::create_dir(at(folder)).unwrap();
+        }
+        for (file, text) in
+            [("multi/ld-2.28.so", "loader"), ("lib/ld-musl.so.1", "musl"), ("lib64/other.so", "")]
+        {
+            fs::write(at(file), text).unwrap();
+        }
+        std::os::unix::fs::symlink("../multi/ld-2.28.so", at("lib64/ld-linux.so.2")).unwrap();
+        std::os::unix::fs::symlink("lib64", at("lib32")).unwrap();
+        let real = fs::canonicalize(dir.path()).unwrap();
+        let folders = ["lib64", "lib", "lib32", "none", "multi"].map(at);
+        let found = loaders(&folders, &[(at("multi"), Vec::new())]);
+        let (glibc, musl) = (real.join("multi/ld-2.28.so"), real.join("lib/ld-musl.so.1"));
+        assert_eq!(
+            found,
+            [(at("lib/ld-musl.so.1"), musl.clone()), (at("lib64/ld-linux.so.2"), glibc.clone())]
+        );
+        assert_eq!(loader_steps(&(musl.clone(), musl.clone())), [bind(&musl, &musl)]);
+        let link = Step::Link(text(&at("lib64/ld-linux.so.2")), text(&glibc));
+        assert_eq!(loader_steps(&found[1]), [Step::Folder(text(&at("lib64"))), link]);
+    }
 }
