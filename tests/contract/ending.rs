@@ -218,6 +218,8 @@ fn with_executor(bench: &Bench, name: &str, marker: &str) -> Option<std::process
     let kept = bench.options.keep_failed.as_ref().unwrap();
     let tool = Command::new(std::env::current_exe().unwrap())
         .args([name, "--exact", "--test-threads=1"])
+        // It has no chance to remove its own.
+        .env("TMPDIR", bench.home.path())
         .env(INSIDE, format!("{}|{}|{marker}", bench.level.word(), kept.display()))
         .stdout(Stdio::null())
         .spawn();

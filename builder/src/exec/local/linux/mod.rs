@@ -125,7 +125,9 @@ impl Local {
             None => Vec::new(),
         };
         let failed = exit != Exit::Code(0) || !missing.is_empty();
-        let wants_disk = failed && in_memory && outgrew_memory(&outcome, group.as_ref(), &action.limits);
+        let by_itself = matches!(exit, Exit::Code(_) | Exit::Signal(_));
+        let wants_disk =
+            failed && by_itself && in_memory && outgrew_memory(&outcome, group.as_ref(), &action.limits);
         let kept = failed && exit != Exit::Stopped && self.options.keep_failed.is_some();
         if kept {
             keep::keep(&work.folder, &self.options.init_exe, &spec, action, &outcome.log.0)?;
