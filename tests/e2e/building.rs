@@ -263,6 +263,31 @@ fn an_environment_says_which_commit_its_members_are_from() {
 }
 
 #[test]
+fn what_is_edited_in_a_working_environment_counts() {
+    let world = World::new(&[Project::new("hub", "1.0").file("src/axle.py", "VERSION = 'old'\n")]);
+    world.ok(&["env", "hub", "--out", "venv"]);
+    let site = format!("venv/lib/python{}/site-packages", crate::world::python_version());
+    for file in ["axle.py", "hub/__init__.py"] {
+        world.write(&format!("{site}/{file}"), "VERSION = 'new'\n");
+    }
+    let code = "import axle, hub; print(axle.VERSION, hub.VERSION)";
+    let output = Command::new(world.work("venv/bin/python")).args(["-I", "-c", code]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "new new\n", "{output:?}");
+    assert_eq!(world.ok(&["run", "hub", "--", "python", "-c", code]).stdout, "old 1.0\n");
+}
+
+#[test]
+fn an_environment_says_what_a_member_lacks() {
+    let world = World::new(&[Project::new("hub", "1.0").needs_without_saying("spoke>=2")]);
+    for args in [&["env", "hub", "--out", "venv"][..], &["run", "hub", "--", "python", "-V"]] {
+        let output = world.run(args);
+        assert_eq!(output.code, Some(1), "{output}");
+        output.says(&["`hub` requires `spoke>=2`, which is not in its closure"]);
+    }
+    assert!(!world.work("venv").exists());
+}
+
+#[test]
 fn versions_are_chosen_per_closure() {
     let world = World::new(&[
         Project::new("hub", "1.0"),

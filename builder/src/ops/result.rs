@@ -14,7 +14,7 @@ use crate::ops::beside::Beside;
 use crate::ops::build::{Built, Planned};
 use crate::ops::environments::{closure_members, direct_urls};
 use crate::ops::goals::Goal;
-use crate::ops::steps::env::{bound_name, host, link_module_code, member_parts};
+use crate::ops::steps::env::{bound_name, host, member_parts};
 use crate::outputs::app::{self, ENV_DIR};
 use crate::outputs::env::read_contents;
 use crate::outputs::result::{Spec, WheelBlob, compose, copy_wheel};
@@ -155,7 +155,7 @@ fn folder(planned: &Planned, built: &Built, goal: &Goal) -> Result<PathBuf> {
             host: &host(machines),
             members: &members,
             own,
-            target: None,
+            target: Some(&machines.interpreter.target),
             wrap: &recipe.wrap,
             at: &place,
             store: Some(machines.store.root()),
@@ -166,10 +166,6 @@ fn folder(planned: &Planned, built: &Built, goal: &Goal) -> Result<PathBuf> {
     };
     compose(&spec, &staged)
         .map_err(|e| e.into_error(format!("failed to make the result of {}", recipe.pname)))?;
-    let inner = staged.join(ENV_DIR);
-    if inner.is_dir() {
-        link_module_code(machines, &members, &inner)?;
-    }
     machines.store.add_env(&name, &staged)
 }
 

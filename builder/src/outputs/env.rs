@@ -6,7 +6,8 @@
 //! file system can): installers replace files by a new one and a rename, but
 //! editors, `sed -i` on a hard link's other name and pip's own `.pth` edits
 //! write in place, and as root no mode stops them. Only compiled files and
-//! files of a MiB and more are hard links: nobody edits these in place.
+//! files of a MiB and more are hard links: nobody edits these in place. Byte
+//! code comes along in each kind, in a working one the kind that notices edits.
 //!
 //! Knows links and launchers. Must never know how an install came to be.
 
@@ -20,9 +21,10 @@ use recipes::diag::{Finding, Severity};
 use recipes::target::Target;
 
 use super::launcher::{self, UserSite};
-use super::merge::{Clash, Folder, Merge, Node, Source, open};
+use super::merge::{COMPANION, Clash, Folder, Merge, Node, Source, list, open};
 use super::modules::{self, Host, Member};
 use crate::error::{Error, IoContext as _, Result};
+use crate::python::bytecode::checked;
 use crate::wheel::wire::{Contents, FORMAT};
 use crate::wheel::{MODULE_FILE, SCRIPTS_DIR, Trouble, codes, finding, site_packages};
 
@@ -83,10 +85,11 @@ pub fn compose(spec: &Spec<'_>, into: &Path) -> Result<Composed, Trouble> {
         return Err(Trouble::Findings(merge.clashes.iter().map(|c| clash(spec.members, c)).collect()));
     }
     skeleton(spec, into)?;
-    let mut writer = Writer { spec, files: Vec::new() };
+    let mut writer = Writer { spec, files: Vec::new(), code: Vec::new() };
     writer.folder(&merge.top, into, Path::new(""))?;
     let style = spec.style;
     writer.files.par_iter().try_for_each(|(from, to)| put(from, to, style))?;
+    writer.code.par_iter().try_for_each(|(from, to)| put_code(from, to, style))?;
     Ok(composed)
 }
 
@@ -270,6 +273,8 @@ struct Writer<'a> {
     spec: &'a Spec<'a>,
     /// Files to copy or hard-link, done last and in parallel.
     files: Vec<(PathBuf, PathBuf)>,
+    /// The same for byte code.
+    code: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Writer<'_> {
@@ -293,7 +298,67 @@ impl Writer<'_> {
                 Node::Of(source) => self.files.push((source.path.clone(), path)),
             }
         }
+        self.byte_code(folder, into)
+    }
+
+    /// The byte code of the modules that stand in a real folder as files,
+    /// whichever installs they come from: Python looks for it beside the name
+    /// it imports, not beside the file a link leads to.
+    fn byte_code(&mut self, folder: &Folder, into: &Path) -> Result<()> {
+        let mut known: BTreeMap<PathBuf, BTreeMap<String, Vec<PathBuf>>> = BTreeMap::new();
+        let mut found = Vec::new();
+        for (name, node) in folder {
+            let (Node::Of(source), Some(module)) = (node, name.strip_suffix(".py")) else { continue };
+            let (false, Some(from)) = (source.folder, source.path.parent()) else { continue };
+            let modules = match known.get(from) {
+                Some(modules) => modules,
+                None => known.entry(from.to_owned()).or_insert(by_module(&from.join(COMPANION))?),
+            };
+            found.extend(modules.get(module).into_iter().flatten().cloned());
+        }
+        let cache = into.join(COMPANION);
+        if !found.is_empty() {
+            fs::create_dir_all(&cache).doing(|| format!("failed to make `{}`", cache.display()))?;
+        }
+        for from in found {
+            let to = cache.join(from.file_name().unwrap_or_default());
+            self.code.push((from, to));
+        }
         Ok(())
+    }
+}
+
+/// The byte code files of a folder by the module they are of:
+/// `x` of `x.cpython-311.pyc`.
+fn by_module(cache: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>> {
+    let mut all: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    if !cache.is_dir() {
+        return Ok(all);
+    }
+    for (name, path, is_folder) in list(cache)? {
+        // The tag has no dot, an optimisation level (`.opt-1`) has one.
+        let stem = name.strip_suffix(".pyc").and_then(|s| s.rsplit_once('.'));
+        let module = stem.map(|(m, tag)| match tag.strip_prefix("opt-") {
+            Some(_) => m.rsplit_once('.').map_or(m, |(m, _)| m),
+            None => m,
+        });
+        if let (false, Some(module)) = (is_folder, module) {
+            all.entry(module.to_owned()).or_default().push(path);
+        }
+    }
+    Ok(all)
+}
+
+/// Byte code where nobody edits the source is a hard link. Where people do, it
+/// is a file of its own that asks for the source's hash.
+fn put_code(from: &Path, to: &Path, style: Style) -> Result<()> {
+    if style != Style::Working {
+        return put(from, to, style);
+    }
+    let code = fs::read(from).doing(|| format!("failed to read `{}`", from.display()))?;
+    match checked(&code) {
+        Some(code) => write(to, &code, false),
+        None => Ok(()),
     }
 }
 

@@ -41,6 +41,10 @@ pub struct Source {
     pub real: bool,
 }
 
+/// What lies beside the files of an install without being one of them:
+/// whoever writes the files out takes what fits from there.
+pub const COMPANION: &str = "__pycache__";
+
 /// Names in order.
 pub type Folder = BTreeMap<String, Node>;
 
@@ -174,11 +178,11 @@ fn into_folder(node: Node) -> Result<Folder> {
     }
 }
 
-/// One level of an install's folder, without its byte code.
+/// One level of an install's folder, without what belongs to no package.
 pub fn open(source: &Source) -> Result<Folder> {
     let mut folder = Folder::new();
     for (name, path, is_folder) in list(&source.path)? {
-        if name == "__pycache__" {
+        if name == COMPANION {
             continue;
         }
         folder.insert(
@@ -189,7 +193,8 @@ pub fn open(source: &Source) -> Result<Folder> {
     Ok(folder)
 }
 
-fn list(folder: &Path) -> Result<Vec<(String, PathBuf, bool)>> {
+/// Name, path and whether it is a folder, of each entry.
+pub fn list(folder: &Path) -> Result<Vec<(String, PathBuf, bool)>> {
     let doing = || format!("failed to list `{}`", folder.display());
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).doing(doing)? {

@@ -187,6 +187,44 @@ fn frozen_links_whole_packages_and_working_keeps_the_store_apart() {
     }
 }
 
+/// Where Python finds the byte code of a module, and what it says of its source.
+fn code_of(python: &Path, module: &str) -> String {
+    let code = format!(
+        "import {module} as m, os; c = m.__spec__.cached\n\
+         print(open(c, 'rb').read()[4] if os.path.exists(c) else 'none', m.WORD)"
+    );
+    run(python, &["-B", "-c", &code])
+}
+
+#[test]
+fn byte_code_comes_along_and_notices_edits_where_people_may_edit() {
+    let dir = tempfile::tempdir().unwrap();
+    let word = "WORD = 'old'\n";
+    let files = [("pkg/__init__.py", word), ("pkg/sub/deep.py", word), ("space/a.py", word), ("top.py", word)];
+    let one = member(dir.path(), &toy("one", "1", &files));
+    let two = member(dir.path(), &toy("two", "1", &[("space/b.py", word), ("pkg/sub/more.py", word)]));
+    let site = format!("lib/python{}/site-packages", host().xy());
+    let sites = [&one, &two].map(|m| m.tree.join(&site));
+    crate::python::bytecode::compile(&host().exe, &sites).unwrap();
+    let modules = ["pkg", "pkg.sub.deep", "pkg.sub.more", "space.a", "space.b", "top"];
+    for (style, flags) in [(Style::Frozen, "1"), (Style::Solid, "1"), (Style::Working, "3")] {
+        let at = dir.path().join(format!("{style:?}"));
+        let made = make(&at, &[one.clone(), two.clone()], style).unwrap_or_else(|f| panic!("{}", messages(&f)));
+        let python = made.folder.join("bin/python");
+        for module in modules {
+            assert_eq!(code_of(&python, module), format!("{flags} old"), "{module}, {style:?}");
+        }
+        if style == Style::Working {
+            for file in ["pkg/__init__.py", "pkg/sub/deep.py", "space/a.py", "top.py"] {
+                fs::write(made.folder.join(&site).join(file), "WORD = 'new'\n").unwrap();
+            }
+            for module in ["pkg", "pkg.sub.deep", "space.a", "top"] {
+                assert_eq!(code_of(&python, module), "3 new", "{module}");
+            }
+        }
+    }
+}
+
 #[test]
 fn links_inside_a_store_are_relative() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 //! `__pycache__` of installs: a local companion, outside every digest.
 //!
-//! Knows how to have an interpreter compile folders. Runs no foreign code:
+//! Knows how to have an interpreter compile folders, and the header of what it
+//! writes (PEP 552). Runs no foreign code:
 //! compiling reads sources, it does not import them. Must never know which
 //! package a folder belongs to.
 
@@ -49,6 +50,23 @@ pub fn compile(interpreter: &Path, folders: &[PathBuf]) -> Result<()> {
     }
 }
 
+/// The same byte code as [`compile`]'s, checked: an interpreter compares the
+/// hash in it with the source at each import, so an edited source counts. Both
+/// kinds hold that hash; one bit tells them apart. `None` for anything else.
+pub fn checked(code: &[u8]) -> Option<Vec<u8>> {
+    const FLAGS: std::ops::Range<usize> = 4..8;
+    const HASH_BASED: u32 = 0b01;
+    const CHECK_SOURCE: u32 = 0b10;
+    const HEADER: usize = 16;
+    let flags = u32::from_le_bytes(code.get(..HEADER)?[FLAGS].try_into().ok()?);
+    if flags & !CHECK_SOURCE != HASH_BASED {
+        return None;
+    }
+    let mut out = code.to_vec();
+    out[FLAGS].copy_from_slice(&(HASH_BASED | CHECK_SOURCE).to_le_bytes());
+    Some(out)
+}
+
 /// Sets the mode of every folder below (links are not followed).
 fn set_modes(folder: &Path, mode: u32) -> Result<()> {
     let doing = || format!("failed to change the mode of `{}`", folder.display());
@@ -60,4 +78,18 @@ fn set_modes(folder: &Path, mode: u32) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_byte_code_that_holds_a_hash_becomes_checked() {
+        let code = |flags: u8| [&[1, 2, 13, 10, flags, 0, 0, 0][..], b"12345678", b"body"].concat();
+        assert_eq!(checked(&code(1)), Some(code(3)));
+        assert_eq!(checked(&code(3)), Some(code(3)));
+        // By time, of a later form, cut off.
+        assert_eq!((checked(&code(0)), checked(&code(5)), checked(&code(1)[..15])), (None, None, None));
+    }
 }

@@ -16,6 +16,10 @@ use crate::outputs::modules::{Host, Member};
 use crate::store::realisation::{Output, PythonModule, Realisation};
 use crate::tree::fs::{Copying, copy_tree};
 
+/// Raised when the same members are put together in another way, so that
+/// environments of before are not found again.
+const FORMAT: &str = "2";
+
 /// What an environment in a cell is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -29,7 +33,7 @@ pub enum Purpose {
 /// the digests of what is in it.
 pub fn environment(machines: &Machines, installs: &[&Realisation], purpose: Purpose) -> Result<PathBuf> {
     let mut key = KeyWriter::new();
-    key.part("kind", format!("{purpose:?}")).part("format", "1");
+    key.part("kind", format!("{purpose:?}")).part("format", FORMAT);
     key.part("interpreter", machines.interpreter.identity.hex());
     key.part("executable", machines.interpreter.exe.display().to_string());
     for realisation in installs {
@@ -116,46 +120,26 @@ pub fn compose(
         host: &host(machines),
         style,
         members,
-        target: None,
+        // What a build or check cannot do without, it says itself; `verify` has a step of its own.
+        target: (style != Style::Solid).then_some(&machines.interpreter.target),
         at,
         store: Some(machines.store.root()),
         direct_urls,
         user_site: UserSite::Hidden,
     };
-    let made = env::compose(&spec, staged).map_err(|e| {
+    env::compose(&spec, staged).map_err(|e| {
         let mut error = e.into_error("these packages cannot stand in one environment");
         if error.kind != Kind::Environment {
             error.kind = Kind::Build;
         }
         error
-    })?;
-    link_module_code(machines, members, staged)?;
-    Ok(made)
-}
-
-/// Byte code of single-file modules: it lies in one `__pycache__` that all
-/// installs share, so it belongs to no folder that could be linked.
-pub fn link_module_code(machines: &Machines, members: &[Member], staged: &Path) -> Result<()> {
-    let site = machines.interpreter.site_packages();
-    let cache = staged.join(&site).join("__pycache__");
-    for member in members {
-        let Ok(entries) = std::fs::read_dir(member.tree.join(&site).join("__pycache__")) else { continue };
-        let doing = || format!("failed to fill `{}`", cache.display());
-        std::fs::create_dir_all(&cache).doing(doing)?;
-        for entry in entries {
-            let entry = entry.doing(doing)?;
-            let to = cache.join(entry.file_name());
-            if !to.exists() {
-                crate::tree::fs::link_or_copy(&entry.path(), &to)?;
-            }
-        }
-    }
-    Ok(())
+    })
 }
 
 /// A name for an environment of this host that these parts decide.
 pub fn bound_name(word: &str, parts: &[String]) -> String {
-    format!("{word}-{}", &Digest::of(parts.join("\n").as_bytes()).hex()[..32])
+    let text = format!("format {FORMAT}\n{}", parts.join("\n"));
+    format!("{word}-{}", &Digest::of(text.as_bytes()).hex()[..32])
 }
 
 /// What names the bytes of members wherever their store lies: their places in
