@@ -11,7 +11,7 @@
 //!
 //! Knows links and launchers. Must never know how an install came to be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use super::modules::{self, Host, Member};
 use crate::error::{Error, IoContext as _, Result};
 use crate::python::bytecode::checked;
 use crate::wheel::wire::{Contents, FORMAT};
-use crate::wheel::{MODULE_FILE, SCRIPTS_DIR, Trouble, codes, finding, site_packages};
+use crate::wheel::{MODULE_FILE, SCRIPTS_DIR, Trouble, codes, finding, record, site_packages};
 
 /// How the files of an environment stand there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +124,7 @@ fn clash(members: &[Member], clash: &Clash) -> Finding {
 /// Everything but the interpreter's own files, as names.
 fn plan(spec: &Spec<'_>, contents: &[Contents]) -> Result<(Merge, Composed)> {
     let (mut merge, mut composed) = (Merge::default(), Composed::default());
-    let site = site_packages(spec.host.xy());
+    let site = site_packages(&spec.host.python);
     for (owner, (member, contents)) in spec.members.iter().zip(contents).enumerate() {
         let of =
             |path: &str, folder, real| Node::Of(Source { owner, path: member.tree.join(path), folder, real });
@@ -183,7 +183,7 @@ fn executables(spec: &Spec<'_>, owner: usize, contents: &Contents, merge: &mut M
 /// Files of dist-info that only an environment can have.
 fn metadata(spec: &Spec<'_>, owner: usize, contents: &Contents, merge: &mut Merge) -> Result<()> {
     let Some(folder) = &contents.dist_info else { return Ok(()) };
-    let site = site_packages(spec.host.xy());
+    let site = site_packages(&spec.host.python);
     let member = &spec.members[owner];
     let direct_url = spec.direct_urls.get(&member.name);
     if let Some(text) = direct_url {
@@ -195,24 +195,26 @@ fn metadata(spec: &Spec<'_>, owner: usize, contents: &Contents, merge: &mut Merg
     }
     let path = format!("{site}/{folder}/RECORD");
     let source = member.tree.join(&path);
-    let record = fs::read_to_string(&source).doing(|| format!("failed to read `{}`", source.display()))?;
-    let text = working_record(&record, contents, direct_url.is_some());
+    let record = fs::read(&source).doing(|| format!("failed to read `{}`", source.display()))?;
+    let lines = record::parse(&record).map_err(|all| {
+        Error::environment(format!("failed to understand `{}`", source.display())).because(all.join(", "))
+    })?;
+    let text = working_record(&lines, contents, direct_url.is_some());
     merge.replace(&path, Node::Text { owner, text, executable: false })
 }
 
 /// RECORD with what the environment really holds, so that pip can uninstall.
-fn working_record(record: &str, contents: &Contents, direct_url: bool) -> String {
-    let gone = |line: &str| {
-        line.contains(MODULE_FILE)
-            || contents
-                .scripts
-                .iter()
-                .any(|s| s.python.is_none() && line.contains(&format!("/{SCRIPTS_DIR}/{},", s.name)))
-    };
-    let mut lines: Vec<String> = record.lines().filter(|l| !gone(l)).map(|l| format!("{l}\n")).collect();
-    lines.extend(names(contents).map(|name| format!("../../../bin/{name},,\n")));
+fn working_record(record: &[record::Line], contents: &Contents, direct_url: bool) -> String {
+    let up = |path: &str| format!("../../../{path}");
+    let natives = contents.scripts.iter().filter(|s| s.python.is_none());
+    let mut gone: BTreeSet<String> = natives.map(|s| up(&format!("{SCRIPTS_DIR}/{}", s.name))).collect();
+    gone.insert(up(MODULE_FILE));
+    let kept = record.iter().filter(|line| !gone.contains(&line.path));
+    let mut lines: Vec<String> = kept.map(record::Line::text).collect();
+    let added = |path: &str| record::line(path, "", None);
+    lines.extend(names(contents).map(|name| added(&up(&format!("bin/{name}")))));
     if let (true, Some(folder)) = (direct_url, &contents.dist_info) {
-        lines.push(format!("{folder}/direct_url.json,,\n"));
+        lines.push(added(&format!("{folder}/direct_url.json")));
     }
     lines.sort();
     lines.dedup();
@@ -222,7 +224,7 @@ fn working_record(record: &str, contents: &Contents, direct_url: bool) -> String
 /// `pyvenv.cfg`, the interpreter's links, `lib64`.
 fn skeleton(spec: &Spec<'_>, into: &Path) -> Result<()> {
     let bin = into.join("bin");
-    let site = into.join(site_packages(spec.host.xy()));
+    let site = into.join(site_packages(&spec.host.python));
     for folder in [&bin, &site] {
         fs::create_dir_all(folder).doing(|| format!("failed to make `{}`", folder.display()))?;
     }
@@ -235,7 +237,12 @@ fn skeleton(spec: &Spec<'_>, into: &Path) -> Result<()> {
     write(&into.join("pyvenv.cfg"), text.as_bytes(), false)?;
     link(&spec.host.exe, &bin.join("python"))?;
     link(Path::new("python"), &bin.join("python3"))?;
-    link(Path::new("python"), &bin.join(format!("python{}", spec.host.xy())))?;
+    let python = format!("python{}", spec.host.python);
+    link(Path::new("python"), &bin.join(&python))?;
+    // Without the GIL it is called by both names, as in the venvs it makes itself.
+    if let Some(plain) = python.strip_suffix('t') {
+        link(Path::new("python"), &bin.join(plain))?;
+    }
     link(Path::new("lib"), &into.join("lib64"))
 }
 

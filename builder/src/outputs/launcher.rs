@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use recipes::recipe::{Wrap, WrapOp};
 
+use crate::wheel::SCRIPTS_DIR;
 use crate::wheel::wire::{Launch, Script};
 
 /// Sets `ww_d` to the absolute folder the launcher itself stands in, links
@@ -62,15 +63,49 @@ pub fn entry_point(point: &Launch, user_site: UserSite) -> String {
     )
 }
 
-/// The executable of a Python script whose body lies in
-/// `share/wheelwright/scripts` beside `bin`.
+/// The executable of a Python script whose body lies in [`SCRIPTS_DIR`] beside
+/// `bin`. Here too shell and Python read the same file: for the body,
+/// `__file__`, `argv[0]` and `sys.path[0]` are what they are for an installed
+/// script, so that it finds what lies in `../lib` or `../share` of it, calls
+/// itself by its own name and can be started again with `sys.executable`.
 pub fn script(script: &Script, user_site: UserSite) -> String {
-    let name = quote(&script.name);
-    let options = options(script);
     format!(
-        "#!/bin/sh\n{FIND_FOLDER}exec \"$ww_d/python\"{}{options} \"${{ww_d%/*}}/share/wheelwright/scripts/\"{name} \"$@\"\n",
-        user_site.flag()
+        "#!/bin/sh\n''':'\n{FIND_FOLDER}exec \"$ww_d/python\"{}{} \"$0\" \"$@\"\n' '''\n{}",
+        user_site.flag(),
+        options(script),
+        BODY.replace("@FOLDER", &python_text(SCRIPTS_DIR)).replace("@NAME", &python_text(&script.name)),
     )
+}
+
+/// Runs the body as if it stood here; a traceback shows the body's own lines.
+const BODY: &str = r#"__doc__ = None
+
+
+def ww_body():
+    from os.path import dirname, join, realpath
+
+    path = join(dirname(dirname(realpath(__file__))), @FOLDER, @NAME)
+    with open(path, "rb") as file:
+        return compile(file.read(), path, "exec", dont_inherit=True)
+
+
+exec(globals().pop("ww_body")())
+"#;
+
+/// A Python literal of a text, whatever is in it.
+fn python_text(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(out, "\\U{:08x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
 }
 
 fn options(script: &Script) -> String {
@@ -82,7 +117,7 @@ fn options(script: &Script) -> String {
 pub enum Program<'a> {
     /// An entry point's executable.
     EntryPoint(&'a str),
-    /// A Python script's body, or any other executable.
+    /// A script's executable.
     Script(&'a Script),
 }
 
@@ -124,7 +159,7 @@ pub fn wrapped(program: &Program<'_>, wrap: &Wrap, env: &str) -> Result<String, 
             format!("\"$ww_e/bin/python\"{} \"$ww_e/bin/\"{}", user_site.flag(), quote(name))
         }
         Program::Script(script) if script.python.is_some() => format!(
-            "\"$ww_e/bin/python\"{}{} \"$ww_e/share/wheelwright/scripts/\"{}",
+            "\"$ww_e/bin/python\"{}{} \"$ww_e/bin/\"{}",
             user_site.flag(),
             options(script),
             quote(&script.name)

@@ -21,16 +21,10 @@ pub struct Host {
     pub exe: PathBuf,
     /// `3.11.7`.
     pub version: String,
+    /// `3.11`, `3.13t` without the GIL: the word in the paths of what is built for it.
+    pub python: String,
     /// Interpreter identity.
     pub identity: Digest,
-}
-
-impl Host {
-    /// `3.11`.
-    pub fn xy(&self) -> &str {
-        let second_dot = self.version.match_indices('.').nth(1).map(|(at, _)| at);
-        &self.version[..second_dot.unwrap_or(self.version.len())]
-    }
 }
 
 /// One install of an environment.
@@ -109,8 +103,8 @@ fn not_importable(member: &Member, host: &Host) -> Option<Finding> {
             "write kind = \"package\" in the recipe of `{name}`, or ask for its libraries instead"
         )));
     };
-    if module.python != host.xy() {
-        let text = format!("`{name}` is built for Python {}, this is {}", module.python, host.xy());
+    if module.python != host.python {
+        let text = format!("`{name}` is built for Python {}, this is {}", module.python, host.python);
         return Some(wrong(codes::NOT_A_MODULE, text).hint(format!("build `{name}` with the same --python")));
     }
     if module.interpreter != host.identity {

@@ -222,6 +222,7 @@ pub fn python_options(bytes: &[u8]) -> Option<Vec<String>> {
     let name = program.rsplit('/').next().unwrap_or(program).trim_end_matches(".exe");
     let version = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"))?;
     let version = version.strip_prefix('w').unwrap_or(version);
+    let version = version.strip_suffix('t').unwrap_or(version);
     version.chars().all(|c| c.is_ascii_digit() || c == '.').then(|| words.map(str::to_owned).collect())
 }
 
@@ -235,6 +236,7 @@ mod tests {
         assert_eq!(options("#!python\nx"), Some(vec![]));
         assert_eq!(options("#!/usr/bin/env -S python3.11 -u -E\n"), Some(vec!["-u".into(), "-E".into()]));
         assert_eq!(options("#!/build/env/bin/python3 -s"), Some(vec!["-s".into()]));
+        assert_eq!(options("#!/build/env/bin/python3.13t\n"), Some(vec![]));
         assert_eq!(options("#!/bin/sh\n'''exec' /a/python \"$0\" \"$@\"\n' '''\n"), Some(vec![]));
         for other in
             ["#!/bin/sh\necho python\n", "#!/usr/bin/env bash\n", "import x\n", "#!/usr/bin/python-config\n"]

@@ -72,6 +72,7 @@ pub fn host(machines: &Machines) -> Host {
     Host {
         exe: machines.interpreter.exe.clone(),
         version: machines.interpreter.version.to_string(),
+        python: machines.interpreter.short_version(),
         identity: machines.interpreter.identity,
     }
 }
