@@ -204,7 +204,8 @@ fn code_of(python: &Path, module: &str) -> String {
 fn byte_code_comes_along_and_notices_edits_where_people_may_edit() {
     let dir = tempfile::tempdir().unwrap();
     let word = "WORD = 'old'\n";
-    let files = [("pkg/__init__.py", word), ("pkg/sub/deep.py", word), ("space/a.py", word), ("top.py", word)];
+    let files =
+        [("pkg/__init__.py", word), ("pkg/sub/deep.py", word), ("space/a.py", word), ("top.py", word)];
     let one = member(dir.path(), &toy("one", "1", &files));
     let two = member(dir.path(), &toy("two", "1", &[("space/b.py", word), ("pkg/sub/more.py", word)]));
     let site = format!("lib/python{}/site-packages", host().python);
@@ -213,7 +214,8 @@ fn byte_code_comes_along_and_notices_edits_where_people_may_edit() {
     let modules = ["pkg", "pkg.sub.deep", "pkg.sub.more", "space.a", "space.b", "top"];
     for (style, flags) in [(Style::Frozen, "1"), (Style::Solid, "1"), (Style::Working, "3")] {
         let at = dir.path().join(format!("{style:?}"));
-        let made = make(&at, &[one.clone(), two.clone()], style).unwrap_or_else(|f| panic!("{}", messages(&f)));
+        let made =
+            make(&at, &[one.clone(), two.clone()], style).unwrap_or_else(|f| panic!("{}", messages(&f)));
         let python = made.folder.join("bin/python");
         for module in modules {
             assert_eq!(code_of(&python, module), format!("{flags} old"), "{module}, {style:?}");

@@ -6,10 +6,14 @@
 //! overlapping members, data after the end, headers that disagree.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 
 use flate2::{Compress, Compression, Crc, Decompress, FlushCompress, FlushDecompress, Status};
 use rayon::prelude::*;
 
+use crate::error::{Error, IoContext as _, Kind};
 use crate::tree::RelPath;
 
 /// The deflate level of every wheel we write. With the pinned backend it
@@ -37,19 +41,55 @@ pub struct Member {
     pub executable: bool,
 }
 
-/// Bounds of reading.
+/// Below this many bytes of members no archive is a bomb.
+const RATIO_FLOOR: u64 = 64 << 20;
+
+/// Bounds of reading. Archive and members are in memory together.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// Bytes of the archive.
+    pub archive: u64,
     /// Bytes of all members together, not compressed.
     pub bytes: u64,
+    /// Bytes of members per byte of archive; counts only beyond 64 MiB.
+    pub ratio: u64,
     /// Members, folders counted.
     pub members: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 8 << 30, members: 200_000 }
+        Self { archive: 4 << 30, bytes: 4 << 30, ratio: 200, members: 200_000 }
     }
+}
+
+impl Limits {
+    /// What is wrong with members of so many bytes in an archive of `size`.
+    fn refuse(&self, total: u128, size: usize) -> Option<String> {
+        let by_ratio = (size as u64).saturating_mul(self.ratio).max(RATIO_FLOOR);
+        if total > u128::from(self.bytes) {
+            Some(format!("the members hold {total} bytes, more than {} are allowed", self.bytes))
+        } else if total > u128::from(by_ratio) {
+            Some(format!("the members hold {total} bytes, more than {} times the archive's size", self.ratio))
+        } else {
+            None
+        }
+    }
+}
+
+/// Reads an archive file into memory, unless it is larger than is allowed:
+/// then the error is the package's (`Build`), else the machine's.
+pub fn load(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
+    let doing = || format!("failed to read `{}`", path.display());
+    let file = File::open(path).doing(doing)?;
+    let size = file.metadata().doing(doing)?.len();
+    if size > limits.archive {
+        let text = format!("it has {size} bytes, more than {} are allowed", limits.archive);
+        return Err(Error::new(Kind::Build, doing()).because(text));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    file.take(limits.archive).read_to_end(&mut bytes).doing(doing)?;
+    Ok(bytes)
 }
 
 /// What the central directory says about one member.
@@ -71,9 +111,7 @@ pub fn read(archive: &[u8], limits: &Limits) -> Result<Vec<Member>, Vec<String>>
     let (entries, directory) = entries(archive, limits).map_err(|e| vec![e])?;
     let mut problems = collisions(&entries);
     let total: u128 = entries.iter().map(|e| u128::from(e.size)).sum();
-    if total > u128::from(limits.bytes) {
-        problems.push(format!("the members hold {total} bytes, more than {} are allowed", limits.bytes));
-    }
+    problems.extend(limits.refuse(total, archive.len()));
     let mut spans = Vec::with_capacity(entries.len());
     for entry in &entries {
         match span(archive, entry, directory) {

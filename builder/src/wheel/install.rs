@@ -184,35 +184,42 @@ fn is_interpreter_name(name: &str) -> bool {
     })
 }
 
+/// Files of dist-info that each installer writes for itself.
+const INSTALLERS: [&str; 6] =
+    ["RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"];
+
 /// Where every file of a wheel goes; the errors are all files that go where
-/// they must not, and all pairs that go to one place.
+/// they must not, and all that cannot stand there together.
 pub fn place<'a>(wheel: &'a Wheel, python: &str) -> Result<Vec<Placed<'a>>, Vec<Finding>> {
     let (site, data) = (site_packages(python), wheel.data_prefix());
-    let skipped: BTreeSet<String> =
-        ["RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"]
-            .map(|file| format!("{}/{file}", wheel.dist_info))
-            .into();
+    let own: BTreeSet<String> =
+        INSTALLERS.iter().map(|file| format!("{site}/{}/{file}", wheel.dist_info)).collect();
     let hashes: BTreeMap<&str, &str> =
         wheel.record.iter().map(|line| (line.path.as_str(), line.hash.as_str())).collect();
     let (mut placed, mut problems) = (Vec::with_capacity(wheel.members.len()), Vec::new());
     let mut taken: BTreeMap<RelPath, &str> = BTreeMap::new();
     for member in &wheel.members {
         let path = member.path.as_str();
-        if skipped.contains(path) {
-            continue;
-        }
         let target = match path.strip_prefix(&data) {
             None => Ok(format!("{site}/{path}")),
-            Some(rest) => data_target(rest, &site, wheel.name.name.as_ref()),
+            Some(rest) => data_target(rest, &site, wheel.name.name.as_ref()).and_then(|target| {
+                if own.contains(&target) {
+                    Err(format!("`{target}` is the installer's to write"))
+                } else {
+                    Ok(target)
+                }
+            }),
         };
-        let target = target.and_then(RelPath::new);
-        let target = match target {
+        let target = match target.and_then(RelPath::new) {
             Ok(target) => target,
             Err(e) => {
                 problems.push(wrong(codes::PLACEMENT, format!("`{path}`: {e}")));
                 continue;
             }
         };
+        if own.contains(target.as_str()) {
+            continue;
+        }
         if let Some(other) = taken.insert(target.clone(), path) {
             let text = format!("`{other}` and `{path}` would both be installed as `{target}`");
             problems.push(wrong(codes::PLACEMENT, text));
@@ -224,12 +231,32 @@ pub fn place<'a>(wheel: &'a Wheel, python: &str) -> Result<Vec<Placed<'a>>, Vec<
             hash: hashes.get(path).filter(|h| h.starts_with("sha256=")).map(|h| (*h).to_owned()),
         });
     }
+    problems.extend(files_as_folders(&taken, &[MODULE_FILE, &format!("{site}/{}/RECORD", wheel.dist_info)]));
     for point in wheel.entry_points.iter().filter(|e| e.is_script()) {
         if let Err(e) = script_target(&point.name) {
             problems.push(wrong(codes::SCRIPT_NAME, format!("entry point: {e}")));
         }
     }
     if problems.is_empty() { Ok(placed) } else { Err(problems) }
+}
+
+/// Files that stand where a folder of another, or of our own files, has to be.
+/// The wheel's members are free of this; where they go may not be.
+fn files_as_folders(taken: &BTreeMap<RelPath, &str>, ours: &[&str]) -> Vec<Finding> {
+    let by_text: BTreeMap<&str, &str> = taken.iter().map(|(target, path)| (target.as_str(), *path)).collect();
+    let below = by_text.iter().map(|(target, path)| (*target, *path));
+    let mut found: BTreeMap<&str, &str> = BTreeMap::new();
+    for (target, path) in below.chain(ours.iter().map(|o| (*o, *o))) {
+        for (at, _) in target.match_indices('/') {
+            if by_text.contains_key(&target[..at]) {
+                found.entry(&target[..at]).or_insert(path);
+            }
+        }
+    }
+    let text = |(file, path): (&str, &str)| {
+        format!("`{}` would be installed as `{file}`, which is the folder of `{path}`", by_text[file])
+    };
+    found.into_iter().map(|one| wrong(codes::PLACEMENT, text(one))).collect()
 }
 
 /// The place of a file of the `.data` folder (PEP 427, the `venv` scheme).
@@ -246,7 +273,7 @@ fn data_target(rest: &str, site: &str, name: &str) -> Result<String, String> {
             if let Some(script) = inside.strip_prefix("bin/") {
                 return script_target(script);
             }
-            let forbidden = inside == "pyvenv.cfg"
+            let forbidden = ["pyvenv.cfg", "bin", "lib64"].contains(&inside)
                 || inside.starts_with("share/wheelwright/")
                 || ((inside.starts_with("lib/") || inside.starts_with("lib64/"))
                     && inside.split('/').any(|p| p == "site-packages" || p == "dist-packages"));

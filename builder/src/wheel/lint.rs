@@ -14,7 +14,7 @@ use super::contents::{JUNK, python_options};
 use super::entry_points::is_identifier;
 use super::install::place;
 use super::native::{self, Native};
-use super::{Wheel, codes, finding, wrong};
+use super::{Wheel, codes, finding, is_stem_of, wrong};
 
 /// What the recipe promises, and what must not be in the bytes.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +58,7 @@ pub fn lint(wheel: &Wheel, spec: &LintSpec<'_>) -> Vec<Finding> {
     all.extend(licences(wheel));
     all.extend(top_level(wheel));
     all.extend(place(wheel, "3").err().unwrap_or_default());
+    all.extend(wheel.foreign_data().into_iter().map(|folder| foreign_data(wheel, folder)));
     all.sort_by(|a, b| (b.severity, a.code, &a.message).cmp(&(a.severity, b.code, &b.message)));
     all
 }
@@ -92,11 +93,7 @@ fn identity(wheel: &Wheel, spec: &LintSpec<'_>) -> Vec<Finding> {
         all.push(wrong(codes::IDENTITY, text));
     }
     let stem = wheel.dist_info.trim_end_matches(".dist-info");
-    let agrees = stem.rsplit_once('-').is_some_and(|(n, v)| {
-        n.parse::<PackageName>().ok().as_ref() == Some(&wheel.name.name)
-            && v.parse::<Version>().ok().as_ref() == Some(&wheel.name.version)
-    });
-    if !agrees {
+    if !is_stem_of(stem, &wheel.name) {
         let text = format!("the folder `{}` is not named like the wheel", wheel.dist_info);
         all.push(wrong(codes::DIST_INFO, text));
     }
@@ -113,6 +110,14 @@ fn identity(wheel: &Wheel, spec: &LintSpec<'_>) -> Vec<Finding> {
         }
     }
     all
+}
+
+/// Its files would not go where they are meant to go.
+fn foreign_data(wheel: &Wheel, folder: &str) -> Finding {
+    let text =
+        format!("the folder `{folder}` is not the wheel's own `{}`, so it is not installed", wheel.data);
+    wrong(codes::PLACEMENT, text)
+        .hint("it is named by what made the wheel: give it the name and version of the recipe there")
 }
 
 fn wheel_file(wheel: &Wheel) -> Vec<Finding> {

@@ -8,12 +8,13 @@
 //! finished bytes -> Wheel -> lint, verify (findings) and install (a portable tree)
 //! ```
 
-use std::path::Path;
+use std::collections::BTreeSet;
 use std::str::FromStr as _;
 
 use recipes::diag::{Code, Finding, Severity};
+use recipes::name::{PackageName, Version};
 
-use crate::error::{Error, IoContext as _, Kind, Result};
+use crate::error::{Error, Kind};
 
 mod adopt;
 pub mod archive;
@@ -34,7 +35,7 @@ mod verify;
 pub mod wire;
 
 pub use adopt::{Adoption, adopt};
-pub use archive::{Limits, Member};
+pub use archive::{Limits, Member, load};
 pub use contents::site_packages;
 pub use finish::{FinishSpec, Finished, finish};
 pub use install::{Installed, Layout, MODULE_FILE, SCRIPTS_DIR, Trouble, install, module};
@@ -55,6 +56,9 @@ pub struct Wheel {
     pub members: Vec<Member>,
     /// The metadata folder, `flask-3.1.3.dist-info`.
     pub dist_info: String,
+    /// The folder of files that go elsewhere than site-packages (PEP 427),
+    /// `flask-3.1.3.data`, whether there is one or not.
+    pub data: String,
     /// METADATA.
     pub metadata: Headers,
     /// WHEEL.
@@ -87,15 +91,6 @@ pub fn as_error(doing: impl Into<String>, findings: &[Finding]) -> Error {
 }
 
 impl Wheel {
-    /// Reads a wheel file; a damaged one is a `Build` error with all causes.
-    pub fn open(path: &Path) -> Result<Self> {
-        let shown = path.display();
-        let file_name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
-        let bytes = std::fs::read(path).doing(|| format!("failed to read `{shown}`"))?;
-        Self::parse(&file_name, &bytes)
-            .map_err(|f| as_error(format!("failed to read the wheel `{shown}`"), &f))
-    }
-
     /// Reads a wheel of the given file name; the errors are all that is wrong.
     pub fn parse(file_name: &str, bytes: &[u8]) -> Result<Self, Vec<Finding>> {
         let name = WheelName::from_str(file_name).map_err(|e| vec![wrong(codes::FILE_NAME, e)])?;
@@ -159,7 +154,19 @@ impl Wheel {
         };
         let (Some(metadata), Some(info)) = (metadata, info) else { return Err(problems) };
         let (entry_points, entry_point_problems) = points;
-        Ok(Self { name, members, dist_info, metadata, info, record, entry_points, entry_point_problems })
+        let data = find_data(&members, &name)
+            .unwrap_or_else(|| format!("{}.data", dist_info.trim_end_matches(".dist-info")));
+        Ok(Self {
+            name,
+            members,
+            dist_info,
+            data,
+            metadata,
+            info,
+            record,
+            entry_points,
+            entry_point_problems,
+        })
     }
 
     /// A file's bytes.
@@ -177,9 +184,14 @@ impl Wheel {
         self.metadata.values("Requires-Dist")
     }
 
-    /// The folder of files that go elsewhere than site-packages (PEP 427), with a `/`.
+    /// The `.data` folder with a `/`.
     pub fn data_prefix(&self) -> String {
-        format!("{}.data/", self.dist_info.trim_end_matches(".dist-info"))
+        format!("{}/", self.data)
+    }
+
+    /// Folders at the top that look like another wheel's `.data`.
+    pub fn foreign_data(&self) -> BTreeSet<&str> {
+        top_folders(&self.members).filter(|top| top.ends_with(".data") && *top != self.data).collect()
     }
 
     /// Root-Is-Purelib.
@@ -193,13 +205,29 @@ fn get<'a>(members: &'a [Member], path: &str) -> Option<&'a [u8]> {
     Some(&members[at].bytes)
 }
 
+/// The top folder of every file that lies in one, in order.
+fn top_folders(members: &[Member]) -> impl Iterator<Item = &str> {
+    members.iter().filter_map(|m| m.path.as_str().split_once('/')).map(|(top, _)| top)
+}
+
+/// Whether `NAME-VERSION`, as builders spell it, is this wheel's.
+fn is_stem_of(stem: &str, wheel: &WheelName) -> bool {
+    stem.rsplit_once('-').is_some_and(|(name, version)| {
+        name.parse::<PackageName>().ok().as_ref() == Some(&wheel.name)
+            && version.parse::<Version>().ok().as_ref() == Some(&wheel.version)
+    })
+}
+
+/// The `.data` folder of the wheel's own name and version, the first of
+/// several: not every builder spells them as it does for `.dist-info`.
+fn find_data(members: &[Member], wheel: &WheelName) -> Option<String> {
+    top_folders(members)
+        .find(|top| top.strip_suffix(".data").is_some_and(|stem| is_stem_of(stem, wheel)))
+        .map(str::to_owned)
+}
+
 fn find_dist_info(members: &[Member]) -> Result<String, String> {
-    let mut found: Vec<&str> = members
-        .iter()
-        .filter_map(|m| m.path.as_str().split_once('/'))
-        .map(|(top, _)| top)
-        .filter(|top| top.ends_with(".dist-info"))
-        .collect();
+    let mut found: Vec<&str> = top_folders(members).filter(|top| top.ends_with(".dist-info")).collect();
     found.dedup();
     match found[..] {
         [one] => Ok(one.to_owned()),

@@ -6,6 +6,8 @@ use recipes::diag::{Place, SourceFile};
 use recipes::name::PackageName;
 use recipes::recipe::{Expect, Relax};
 
+mod places;
+
 use super::toy::{Toy, toy};
 use super::*;
 use crate::key::Digest;
@@ -184,7 +186,7 @@ fn archives_that_two_readers_could_read_differently_are_refused() {
     let mut link = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     link.add_symlink("l", "/etc/passwd", zip::write::SimpleFileOptions::default()).unwrap();
     let link = link.finish().unwrap().into_inner();
-    let small = Limits { bytes: 10, members: 10 };
+    let small = Limits { bytes: 10, members: 10, ..Limits::default() };
     let bomb = archive::read(
         &archive::write(&[member("a"), Member { bytes: vec![0; 100], ..member("b") }]).unwrap(),
         &small,

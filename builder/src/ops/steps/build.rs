@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use recipes::recipe::{Format, Recipe};
 
 use super::env::{Purpose, environment};
-use super::failure::{all_well, broken, exit_sentence, failure, with_result};
+use super::failure::{all_well, broken, exit_sentence, failure, foreign, with_result};
 use super::{Steps, source};
 use crate::event::Failure;
 use crate::exec::Executor as _;
@@ -21,6 +21,7 @@ use crate::pep517::phases::{Subject, view};
 use crate::pep517::{BuildSpec, Refusal, build_action, read_answer};
 use crate::plan::{Step, declares_compiler};
 use crate::store::realisation::{Output, Realisation};
+use crate::wheel;
 
 /// Builds one package.
 pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
@@ -58,9 +59,9 @@ pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     }
     match read_answer(&result) {
         Ok(answer) => {
-            let bytes = std::fs::read(answer.wheel.under(result.outputs.path())).map_err(|e| {
-                with_result(failure("wheel-missing", format!("the wheel cannot be read: {e}")), &result)
-            })?;
+            let path = answer.wheel.under(result.outputs.path());
+            let bytes = wheel::load(&path, &wheel::Limits::default())
+                .map_err(|e| with_result(foreign("wheel", e), &result))?;
             let digest = machines.store.add_blob_bytes(&bytes).map_err(broken)?;
             let facts = serde_json::json!({
                 "backend": answer.backend,

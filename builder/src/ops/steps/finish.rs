@@ -10,7 +10,7 @@ use recipes::diag::{Finding, Severity};
 use recipes::recipe::Format;
 
 use super::Steps;
-use super::failure::{broken, exit_sentence, failure, with_result};
+use super::failure::{broken, exit_sentence, failure, foreign, with_result};
 use crate::event::Failure;
 use crate::exec::Executor as _;
 use crate::exec::action::{Exit, HostView, Input, Limits};
@@ -46,10 +46,7 @@ fn blob(realisation: &Realisation) -> (&Digest, &str) {
 
 fn read(steps: &Steps, digest: &Digest) -> Result<Vec<u8>, Failed> {
     let path = steps.machines.store.blob_path(digest);
-    std::fs::read(&path).map_err(|e| {
-        let doing = format!("failed to read `{}` of the store", path.display());
-        broken(crate::error::Error::environment(doing).because(e))
-    })
+    wheel::load(&path, &wheel::Limits::default()).map_err(|e| foreign("wheel", e))
 }
 
 /// Relax, remove tests, normalise, lint.
