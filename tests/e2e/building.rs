@@ -176,6 +176,31 @@ fn an_application_that_runs_writes_nothing_into_the_store() {
 }
 
 #[test]
+fn install_phases_may_link_and_rename_executables() {
+    let said = "#!python\nimport hub, os, sys\nprint(hub.VERSION, os.path.basename(sys.argv[0]))\n";
+    let phases = "[phases]\npost-install = \"\"\"\nmv $out/bin/turn $out/bin/spin\n\
+        ln -s spin $out/bin/whirl\nmkdir -p $out/lib/hub\nmv $out/bin/roll $out/lib/hub/main.py\n\
+        ln -s ../lib/hub/main.py $out/bin/roll\n\"\"\"\n";
+    let hub = Project::new("hub", "1.0").script("turn", said).script("roll", said);
+    let world = World::new(&[hub.recipe_says(phases)]);
+    world.build(&["hub"]);
+    let mut said: Vec<String> = std::fs::read_dir(world.work("result/bin"))
+        .unwrap()
+        .map(|e| {
+            let output = Command::new(e.unwrap().path()).env_clear().output().unwrap();
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        })
+        .collect();
+    said.sort();
+    assert_eq!(said, ["1.0 roll\n", "1.0 spin\n", "1.0 whirl\n"]);
+    let dangling = "[phases]\npost-install = \"ln -s hub-run $out/bin/hub-too\"\n";
+    world.add(&Project::new("hub", "1.0").console("hub-run", "hub:main").recipe_says(dangling));
+    let output = world.fails(1, &["build", "hub"]);
+    output
+        .says(&["the link `bin/hub-too` -> `hub-run` leads to no file of the install", "add an entry point"]);
+}
+
+#[test]
 fn environments_hold_packages_side_by_side() {
     let world = World::new(&[
         Project::new("hub", "1.0"),

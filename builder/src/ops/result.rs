@@ -15,7 +15,7 @@ use crate::ops::build::{Built, Planned};
 use crate::ops::environments::{closure_members, direct_urls};
 use crate::ops::goals::Goal;
 use crate::ops::steps::env::{bound_name, host, member_parts};
-use crate::outputs::app::{self, ENV_DIR};
+use crate::outputs::app;
 use crate::outputs::env::read_contents;
 use crate::outputs::result::{Spec, WheelBlob, compose, copy_wheel};
 use crate::store::realisation::Output;

@@ -21,6 +21,7 @@ use super::{BUILD, SOURCE, below};
 use crate::exec::action::{Action, HostView, Input, Level, Limits};
 use crate::key::TreeDigest;
 use crate::tree::RelPath;
+use crate::wheel::SCRIPTS_DIR;
 
 /// The file that names the running phase, below the build folder.
 pub const RUNNING: &str = "job/phase";
@@ -183,9 +184,15 @@ pub fn after_patches(spec: &PhaseSpec) -> Option<Action> {
 
 /// The install fragments of a recipe that makes a wheel, if any. The installed
 /// wheel is the input at `installed` (a cell path); it is copied, writable, to
-/// `$out` after `pre-install`; the output is the tree `out`.
+/// `$out` after `pre-install`, its scripts to `$out/bin`, where a fragment
+/// looks for them; the output is the tree `out`.
 pub fn install_action(spec: &PhaseSpec, installed: &str) -> Option<Action> {
-    let copy = "cp -R \"$installed/.\" \"$out\"\nchmod -R u+w \"$out\"".to_owned();
+    let scripts = format!("\"$out/{SCRIPTS_DIR}\"");
+    let copy = format!(
+        "cp -R \"$installed/.\" \"$out\"\nchmod -R u+w \"$out\"\n\
+         mkdir -p \"$out/bin\"\n\
+         if [ -d {scripts} ]; then mv {scripts}/* \"$out/bin\"; rmdir {scripts}; fi"
+    );
     let parts = [
         Part::Phase(Phase::PreInstall),
         Part::Ours("unpack", copy),

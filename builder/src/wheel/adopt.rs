@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::contents::{Placed, describe, site_packages};
 use super::entry_points;
+use super::executables::move_scripts;
 use super::install::{
     Installed, Layout, MODULE_FILE, SCRIPTS_DIR, Trouble, module, module_file, record_text, write,
 };
@@ -38,6 +39,11 @@ pub fn adopt(root: &Path, known: &Adoption) -> Result<Installed, Trouble> {
     let mut placed = Vec::new();
     read_files(root, "", &mut placed)?;
     placed.retain(|f| f.path.as_str() != MODULE_FILE);
+    if let Some(file) = placed.iter().find(|f| ["pyvenv.cfg", "lib64"].contains(&f.path.as_str())) {
+        let text =
+            format!("`{}` is made by each environment for itself: the phases must not leave it", file.path);
+        return Err(Trouble::Findings(vec![wrong(codes::PLACEMENT, text)]));
+    }
     let dist_info = dist_info(&placed, &site, known)?;
     let mut contents = Contents {
         format: FORMAT,
@@ -84,22 +90,8 @@ pub fn adopt(root: &Path, known: &Adoption) -> Result<Installed, Trouble> {
     Ok(Installed { module: module(&contents, &known.layout), facts: facts.to_string(), contents })
 }
 
-/// `bin/x` -> `share/wheelwright/scripts/x`.
-fn move_scripts(root: &Path) -> Result<()> {
-    let bin = root.join("bin");
-    if !bin.is_dir() {
-        return Ok(());
-    }
-    let scripts = root.join(SCRIPTS_DIR);
-    fs::create_dir_all(&scripts).doing(|| format!("failed to make `{}`", scripts.display()))?;
-    for entry in list(&bin)? {
-        let to = scripts.join(entry.file_name());
-        fs::rename(entry.path(), &to).doing(|| format!("failed to move `{}`", entry.path().display()))?;
-    }
-    fs::remove_dir(&bin).doing(|| format!("failed to remove `{}`", bin.display()))
-}
-
-fn list(folder: &Path) -> Result<Vec<fs::DirEntry>> {
+/// Entries by name.
+pub(super) fn list(folder: &Path) -> Result<Vec<fs::DirEntry>> {
     let doing = || format!("failed to list `{}`", folder.display());
     let mut entries = fs::read_dir(folder).doing(doing)?.collect::<std::io::Result<Vec<_>>>().doing(doing)?;
     entries.sort_by_key(fs::DirEntry::file_name);

@@ -286,7 +286,8 @@ fn data_target(rest: &str, site: &str, name: &str) -> Result<String, String> {
     }
 }
 
-fn script_target(name: &str) -> Result<String, String> {
+/// Where the body of a script of this name lies.
+pub(super) fn script_target(name: &str) -> Result<String, String> {
     if name.contains('/') || name.is_empty() || name.starts_with('.') || name.contains(char::is_control) {
         return Err(format!("the script name {name:?} is not a plain file name"));
     }

@@ -21,6 +21,7 @@ pub mod archive;
 pub mod codes;
 mod contents;
 pub mod entry_points;
+mod executables;
 mod finish;
 mod install;
 mod lint;
