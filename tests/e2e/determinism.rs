@@ -74,6 +74,11 @@ fn another_folder_zone_umask_locale_and_job_count_change_no_byte() {
     second.set("MAKEFLAGS", "-j7");
     second.umask("077");
     same(&wheels(&first, &["--jobs", "1"]), &wheels(&second, &["--jobs", "5"]));
+    for name in ["hub", "spoke", "rim"] {
+        let [one, two] =
+            [&first, &second].map(|w| w.read(&format!("result-{name}/share/wheelwright/package.json")));
+        assert_eq!(one, two);
+    }
 }
 
 #[test]

@@ -7,11 +7,14 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 
+use recipes::diag::Finding;
+
 use super::contents::{Placed, describe, site_packages};
 use super::entry_points;
-use super::executables::move_scripts;
+use super::executables::{lead, move_scripts};
 use super::install::{
-    Installed, Layout, MODULE_FILE, SCRIPTS_DIR, Trouble, module, module_file, record_text, write,
+    Installed, Layout, MODULE_FILE, SCRIPTS_DIR, Trouble, module, module_file, record_text, script_target,
+    write,
 };
 use super::metadata::Headers;
 use super::wire::{Contents, FORMAT, Launch};
@@ -79,6 +82,13 @@ pub fn adopt(root: &Path, known: &Adoption) -> Result<Installed, Trouble> {
             hash: None,
         });
     }
+    for file in &written {
+        let path = file.path.under(root);
+        // What is written must not go where a link of the phases leads.
+        if path.is_symlink() {
+            fs::remove_file(&path).doing(|| format!("failed to replace `{}`", path.display()))?;
+        }
+    }
     write(&written, root)?;
     let facts = serde_json::json!({
         "files": placed.len(),
@@ -113,11 +123,11 @@ fn read_files(root: &Path, below: &str, out: &mut Vec<Placed<'static>>) -> Resul
         } else if meta.is_dir() {
             read_files(root, &rel, out)?;
         } else {
-            // A link counts by its name; what it points to is in the tree or refused by the store.
-            let bytes = if meta.is_file() {
-                fs::read(&path).doing(|| format!("failed to read `{}`", path.display()))?
-            } else {
-                Vec::new()
+            // A link has the bytes of the file it leads to, if that is in the tree.
+            let file = if meta.is_symlink() { lead(root, &rel).map(|to| root.join(to)) } else { Some(path) };
+            let bytes = match file.filter(|f| f.is_file()) {
+                Some(file) => fs::read(&file).doing(|| format!("failed to read `{}`", file.display()))?,
+                None => Vec::new(),
             };
             let path = RelPath::new(rel).map_err(|e| Trouble::Findings(vec![wrong(codes::PLACEMENT, e)]))?;
             let executable = meta.permissions().mode() & 0o111 != 0;
@@ -161,6 +171,15 @@ fn read_metadata(placed: &[Placed<'_>], folder: &str, contents: &mut Contents) -
     if !problems.is_empty() {
         let all = problems.into_iter().map(|p| wrong(codes::ENTRY_POINTS, p)).collect();
         return Err(Trouble::Findings(all));
+    }
+    let problems: Vec<Finding> = points
+        .iter()
+        .filter(|e| e.is_script())
+        .filter_map(|e| script_target(&e.name).err())
+        .map(|e| wrong(codes::SCRIPT_NAME, format!("entry point: {e}")))
+        .collect();
+    if !problems.is_empty() {
+        return Err(Trouble::Findings(problems));
     }
     contents.entry_points = points
         .into_iter()

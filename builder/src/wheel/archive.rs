@@ -425,6 +425,9 @@ pub fn write(members: &[Member]) -> Result<Vec<u8>, String> {
         out.extend_from_slice(data);
     }
     let start = out.len();
+    if start + directory.len() > MOST_BYTES {
+        return Err("the wheel is larger than 4 GiB".into());
+    }
     out.extend_from_slice(&directory);
     out.extend_from_slice(&END.to_le_bytes());
     out.extend_from_slice(&[0; 4]);

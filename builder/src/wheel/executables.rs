@@ -95,7 +95,7 @@ fn settle(root: &Path, rel: &str, problems: &mut Vec<Finding>) -> Result<()> {
 
 /// Where a path of the folder really is, in it; `None` when a link on the way
 /// leaves the folder or leads nowhere.
-fn lead(root: &Path, rel: &str) -> Option<String> {
+pub(super) fn lead(root: &Path, rel: &str) -> Option<String> {
     let mut todo: Vec<String> = rel.rsplit('/').map(str::to_owned).collect();
     let mut done: Vec<String> = Vec::new();
     let mut hops = 0;

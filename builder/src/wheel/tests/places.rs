@@ -1,5 +1,7 @@
 //! Where files of a wheel go, and archives that are too much.
 
+use std::path::Path;
+
 use super::*;
 
 #[test]
@@ -78,4 +80,41 @@ fn archives_that_are_too_much_are_not_unpacked() {
     let error = load(file.path(), &limits).unwrap_err();
     assert_eq!(error.kind, Kind::Build);
     assert_eq!(error.causes, ["it has 4294967297 bytes, more than 4294967296 are allowed"]);
+}
+
+#[test]
+fn an_adopted_record_is_true_of_links_and_goes_nowhere_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = dir.path().join("lib/python3.11/site-packages");
+    let info = site.join("demo-1.dist-info");
+    std::fs::create_dir_all(&info).unwrap();
+    std::fs::create_dir_all(dir.path().join("share/wheelwright")).unwrap();
+    std::fs::write(info.join("METADATA"), "Metadata-Version: 2.1\nName: demo\nVersion: 1\n").unwrap();
+    std::fs::write(site.join("real.py"), "X = 1\n").unwrap();
+    let link = |text: &str, at: &Path| std::os::unix::fs::symlink(text, at).unwrap();
+    link("real.py", &site.join("also.py"));
+    link("../real.py", &info.join("RECORD"));
+    link("../../lib/python3.11/site-packages/real.py", &dir.path().join(MODULE_FILE));
+    let layout = Layout { python: "3.11".into(), interpreter: Digest::of(b"i") };
+    let known = Adoption { name: "demo".into(), version: "1".into(), layout };
+    let installed = adopt(dir.path(), &known).unwrap();
+    assert_eq!(installed.contents.imports, ["also", "real"]);
+    assert_eq!(std::fs::read_to_string(site.join("real.py")).unwrap(), "X = 1\n");
+    let record = std::fs::read_to_string(info.join("RECORD")).unwrap();
+    let lines = |name: &str| record.lines().find_map(|l| l.strip_prefix(name)).unwrap().to_owned();
+    assert_eq!(lines("also.py"), lines("real.py"));
+    let points = "[console_scripts]\na/b = real:x\npython3 = real:x\n";
+    std::fs::write(info.join("entry_points.txt"), points).unwrap();
+    let Err(Trouble::Findings(found)) = adopt(dir.path(), &known) else { panic!("accepted") };
+    expect![[r#"
+        error[L206]: entry point: the script name "a/b" is not a plain file name
+        error[L206]: entry point: a script must not be called `python3`, as the interpreter is
+    "#]]
+    .assert_eq(&text(&found));
+    std::fs::write(dir.path().join("pyvenv.cfg"), "home = /\n").unwrap();
+    let Err(Trouble::Findings(found)) = adopt(dir.path(), &known) else { panic!("accepted") };
+    expect![[r#"
+        error[L208]: `pyvenv.cfg` is made by each environment for itself: the phases must not leave it
+    "#]]
+    .assert_eq(&text(&found));
 }
