@@ -205,6 +205,25 @@ fn a_repair_leaves_no_damaged_byte_to_build_with_or_to_run() {
     world.ok(&["store", "verify"]);
 }
 
+#[test]
+fn a_nest_of_folders_hurts_nobody() {
+    let nest = "import os\n\
+        home = os.getcwd()\n\
+        for n in range(1500): os.mkdir('a-folder'); os.chdir('a-folder')\n\
+        os.chdir(home)\n";
+    let world = World::new(&[Project::new("hub", "1.0").hook(nest)]);
+    for args in [&["build", "hub", "--isolation", "env"][..], &["gc"], &["store", "verify", "--repair"]] {
+        let plain = world.command(args);
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "ulimit -n 512 && exec \"$0\" \"$@\""]).arg(plain.get_program());
+        command.args(plain.get_args()).current_dir(world.work("")).env_clear();
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let output = crate::output::Output::new(args, &command.output().unwrap(), &world.redactions());
+        assert_eq!(output.code, Some(0), "{output}");
+        assert_eq!(std::fs::read_dir(world.path("store/tmp")).unwrap().count(), 0);
+    }
+}
+
 /// A file system of its own for the store, in a mount namespace that ends
 /// with the command.
 #[test]

@@ -240,10 +240,16 @@ pub(super) fn move_away(path: &Path, trash: &Path) -> Result<()> {
 /// give nothing back.
 fn disk_use(path: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt as _;
-    let Ok(meta) = path.symlink_metadata() else { return 0 };
-    if !meta.is_dir() {
-        return if meta.nlink() > 1 { 0 } else { meta.blocks() * 512 };
+    let mut bytes = 0;
+    let mut todo = vec![path.to_owned()];
+    while let Some(path) = todo.pop() {
+        let Ok(meta) = path.symlink_metadata() else { continue };
+        if meta.is_dir() {
+            todo.extend(std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+        }
+        if meta.is_dir() || meta.nlink() == 1 {
+            bytes += meta.blocks() * 512;
+        }
     }
-    let below = std::fs::read_dir(path).into_iter().flatten().flatten();
-    meta.blocks() * 512 + below.map(|entry| disk_use(&entry.path())).sum::<u64>()
+    bytes
 }

@@ -107,16 +107,19 @@ impl Reach {
 
     /// All links below a folder.
     pub(super) fn links_below(&mut self, store: &Path, folder: &Path) {
-        let Ok(entries) = std::fs::read_dir(folder) else { return };
-        for entry in entries.flatten() {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => self.links_below(store, &entry.path()),
-                Ok(kind) if kind.is_symlink() => {
-                    if let Ok(text) = std::fs::read_link(entry.path()) {
-                        self.reach(store, &folder.join(text));
+        // Not a call a level: a build that runs just now may nest without end.
+        let mut todo = vec![folder.to_owned()];
+        while let Some(folder) = todo.pop() {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => todo.push(entry.path()),
+                    Ok(kind) if kind.is_symlink() => {
+                        if let Ok(text) = std::fs::read_link(entry.path()) {
+                            self.reach(store, &folder.join(text));
+                        }
                     }
+                    _ => {}
                 }
-                _ => {}
             }
         }
     }

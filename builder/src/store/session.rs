@@ -138,7 +138,12 @@ fn sweep(root: &Path) -> Result<()> {
     // Looked at again behind the gate: nobody is half inside now.
     let dead: Vec<PathBuf> = sessions(root)?.into_iter().filter(|s| !s.alive).map(|s| s.path).collect();
     drop(gate);
-    dead.iter().try_for_each(|path| remove_tree(path))
+    for path in dead {
+        // Files of another user, a process that is still dying, another run
+        // that sweeps too: no reason not to work. The next run tries again.
+        let _ = remove_tree(&path);
+    }
+    Ok(())
 }
 
 /// A session's folder as another process sees it.
@@ -148,7 +153,8 @@ pub(super) struct Other {
 }
 
 /// All sessions. Those without a lock file count as dead, which is only
-/// certain behind the exclusive gate.
+/// certain behind the exclusive gate; those whose lock cannot be asked count
+/// as alive.
 pub(super) fn sessions(root: &Path) -> Result<Vec<Other>> {
     let tmp = root.join("tmp");
     let doing = || format!("failed to read `{}`", tmp.display());
@@ -156,7 +162,7 @@ pub(super) fn sessions(root: &Path) -> Result<Vec<Other>> {
     for entry in std::fs::read_dir(&tmp).doing(doing)? {
         let path = entry.doing(doing)?.path();
         let alive = match File::open(path.join(LOCK)) {
-            Err(_) => false,
+            Err(e) => !matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory),
             Ok(file) => rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared).is_err(),
         };
         out.push(Other { path, alive });

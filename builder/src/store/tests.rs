@@ -153,6 +153,7 @@ fn files_of_another_user_become_ours() {
 }
 
 mod collect;
+mod leftovers;
 mod processes;
 mod repair;
 

@@ -15,6 +15,7 @@ use super::RelPath;
 use crate::error::{Error, IoContext as _, Result};
 
 pub use super::copy::{Copying, copy_listed, copy_tree, link_or_copy};
+pub use super::remove::remove_tree;
 pub use super::scan::{ScanLimits, scan, scan_listed, scan_within};
 
 /// A folder held by its descriptor. Every name is resolved beneath it and no
@@ -201,36 +202,6 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     sync_file(temp.as_file()).doing(doing)?;
     temp.persist(path).map_err(|e| e.error).doing(doing)?;
     sync_folder(folder).doing(doing)
-}
-
-/// Removes a folder with all below it, read-only folders too; nothing there
-/// is no error. Links are removed, never followed.
-pub fn remove_tree(path: &Path) -> Result<()> {
-    let doing = || format!("failed to remove `{}`", path.display());
-    match std::fs::symlink_metadata(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Ok(meta) if !meta.is_dir() => return std::fs::remove_file(path).doing(doing),
-        _ => {}
-    }
-    match std::fs::remove_dir_all(path) {
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {}
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => return other.doing(doing),
-    }
-    open_up(path).doing(doing)?;
-    std::fs::remove_dir_all(path).doing(doing)
-}
-
-/// Gives the owner every right on the folders of a tree.
-fn open_up(path: &Path) -> io::Result<()> {
-    rustix::fs::chmod(path, Mode::RWXU)?;
-    for entry in std::fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            open_up(&entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod fs;
 mod listing;
 pub mod nar;
 pub mod patch;
+mod remove;
 pub(crate) mod scan;
 pub mod unpack;
 
@@ -31,8 +32,9 @@ impl RelPath {
         if text.is_empty() {
             return Err("the name is empty".into());
         }
-        if text.len() > 4096 {
-            return Err("the name is longer than 4096 bytes".into());
+        // What the kernel takes as one path, with the NUL at its end.
+        if text.len() > 4095 {
+            return Err("the name is longer than 4095 bytes".into());
         }
         for part in text.split('/') {
             match part {

@@ -33,6 +33,9 @@ impl Default for ScanLimits {
     }
 }
 
+/// Levels of folders: what walks a tree later may hold one descriptor a level.
+const DEEPEST: usize = 256;
+
 /// What lies in a folder, before any file was opened. Parents come before
 /// what is in them.
 #[derive(Debug, Default)]
@@ -149,6 +152,10 @@ fn read_folder(
     limits: &ScanLimits,
 ) -> Result<usize> {
     let rel = folder.map_or("", RelPath::as_str);
+    if rel.matches('/').count() >= DEEPEST {
+        let message = format!("`{}` has more than {DEEPEST} levels of folders", root.path().display());
+        return Err(Error::new(Kind::Build, message));
+    }
     let fd = root.open_at(rel, OFlags::RDONLY | OFlags::DIRECTORY).doing(|| failed(root, rel))?;
     let mut count = 0;
     for entry in Dir::new(fd).doing(|| failed(root, rel))? {

@@ -9,13 +9,14 @@ use crate::tree::fault;
 
 const CHILD: &str = "WHEELWRIGHT_TEST_CHILD";
 
-fn child_job() -> Option<String> {
+pub(super) fn child_job() -> Option<String> {
     std::env::var(CHILD).ok()
 }
 
-fn start(test: &str, job: &str) -> std::process::Child {
+/// `test`: its path below this module's parent.
+pub(super) fn start(test: &str, job: &str) -> std::process::Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", &format!("store::tests::processes::{test}"), "--nocapture"]);
+    command.args(["--exact", &format!("store::tests::{test}"), "--nocapture"]);
     command.env(CHILD, job).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
@@ -57,7 +58,8 @@ fn killed_at_any_commit_point_the_next_run_completes() {
         let root = store.root().to_owned();
         drop(store);
         let job = format!("commit:{n} {}", root.display());
-        let status = start("killed_at_any_commit_point_the_next_run_completes", &job).wait().unwrap();
+        let status =
+            start("processes::killed_at_any_commit_point_the_next_run_completes", &job).wait().unwrap();
         let store = Store::open(&root).unwrap();
         assert!(store.verify(false).unwrap().is_clean(), "after point {n}");
         if status.success() {
@@ -87,7 +89,7 @@ fn many_processes_and_threads_add_the_same() {
     // The children make the store itself, too.
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("store");
-    let start = || start("many_processes_and_threads_add_the_same", root.to_str().unwrap());
+    let start = || start("processes::many_processes_and_threads_add_the_same", root.to_str().unwrap());
     let children: Vec<_> = (0..4).map(|_| start()).collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
@@ -126,7 +128,7 @@ fn one_maker_a_key_and_the_others_are_told_who() {
         waiter.join().unwrap();
     });
     let root = store.root().to_str().unwrap();
-    let status = start("one_maker_a_key_and_the_others_are_told_who", root).wait().unwrap();
+    let status = start("processes::one_maker_a_key_and_the_others_are_told_who", root).wait().unwrap();
     assert!(!status.success() && store.root().join("held").exists());
     store.lock(&key("a"), &mut |_| panic!("its holder is dead")).unwrap();
 }

@@ -19,6 +19,8 @@ use crate::tree::RelPath;
 
 const MOST_ENTRIES: u64 = 1_000_000;
 const DEEPEST: u32 = 200;
+/// Bytes of an entry's path on this host: with room for where it goes next.
+const LONGEST_PATH: usize = 3072;
 
 /// What may still be taken.
 struct Budget {
@@ -71,10 +73,8 @@ pub(super) fn collect(
 }
 
 fn remove(partial: &Path) {
-    if fs::remove_file(partial).is_err() {
-        // Nothing was written, or a folder was.
-        let _ = fs::remove_dir_all(partial);
-    }
+    // What stays goes with the folder it was collected into.
+    let _ = crate::tree::fs::remove_tree(partial);
 }
 
 fn one(build: &OwnedFd, output: &RelPath, budget: &mut Budget, into: &Path) -> Result<(), Refused> {
@@ -146,6 +146,9 @@ fn folder(fd: OwnedFd, to: &Path, budget: &mut Budget, depth: u32) -> Result<(),
         }
         budget.entries -= 1;
         let name = OsStr::from_bytes(name.to_bytes());
+        if to.as_os_str().len() + name.len() > LONGEST_PATH {
+            return foreign("the names of its folders are too long together");
+        }
         below(&fd, name, &to.join(name), budget, depth).map_err(|refused| within(refused, name, depth))?;
     }
     Ok(())
@@ -239,6 +242,29 @@ mod tests {
         assert_eq!(mode & 0o7777, 0o755);
         assert_eq!(fs::read(into.path().join("out/deep/l")).unwrap(), b"A");
         assert_eq!(fs::read(into.path().join("w.whl")).unwrap(), b"W");
+    }
+
+    #[test]
+    fn what_is_too_deep_or_too_long_is_the_fault_of_the_build() {
+        let (into, missing) = taken(
+            |b| {
+                fs::create_dir_all(b.join(format!("deep/{}", "a/".repeat(1500)))).unwrap();
+                fs::create_dir_all(b.join(format!("long/{}", format!("{}/", "x".repeat(200)).repeat(17))))
+                    .unwrap();
+            },
+            &["deep", "long"],
+        );
+        assert_eq!(
+            missing,
+            [
+                "deep: in its entry `a`: it has more than 200 levels of folders",
+                &format!(
+                    "long: in its entry `{}`: the names of its folders are too long together",
+                    "x".repeat(200)
+                ),
+            ]
+        );
+        assert_eq!(fs::read_dir(into.path()).unwrap().count(), 0);
     }
 
     #[test]

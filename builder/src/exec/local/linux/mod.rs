@@ -245,21 +245,9 @@ impl Work {
 
 impl Drop for Work {
     fn drop(&mut self) {
-        if !self.stays && fs::remove_dir_all(&self.folder).is_err() {
-            open_folders(&self.folder);
-            // What still stays is swept with the store's other temporary folders.
-            let _ = fs::remove_dir_all(&self.folder);
-        }
-    }
-}
-
-/// Folders a build made unwritable cannot be emptied.
-fn open_folders(folder: &Path) {
-    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            open_folders(&entry.path());
+        if !self.stays {
+            // What cannot be removed is swept with the store's other temporary folders.
+            let _ = crate::tree::fs::remove_tree(&self.folder);
         }
     }
 }

@@ -1,0 +1,61 @@
+//! What dead processes and builds left in the store stops nobody.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use rustix::fs::{Mode, OFlags};
+
+use super::processes::{child_job, start};
+use super::*;
+
+/// The folder of a process that is gone.
+fn dead_session(store: &Store) -> PathBuf {
+    let path = store.root().join("tmp/1-1-0");
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("lock"), "").unwrap();
+    path
+}
+
+#[test]
+fn a_nest_of_folders_is_swept_with_few_descriptors() {
+    if let Some(root) = child_job() {
+        let few = rustix::process::Rlimit { current: Some(200), maximum: Some(200) };
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, few).unwrap();
+        let store = Store::open(Path::new(&root)).unwrap();
+        assert!(!store.has_blob(&Digest::of(b"x")).unwrap());
+        store.gc(false).unwrap();
+        assert!(store.verify(true).unwrap().is_clean());
+        return;
+    }
+    let (_dir, store) = store();
+    let dead = dead_session(&store);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut here = OwnedFd::from(fs::File::open(&dead).unwrap());
+    for _ in 0..1000 {
+        rustix::fs::mkdirat(here.as_fd(), "d", Mode::RWXU).unwrap();
+        here = rustix::fs::openat(here.as_fd(), "d", flags, Mode::empty()).unwrap();
+    }
+    drop(here);
+    let root = store.root().to_str().unwrap();
+    let test = "leftovers::a_nest_of_folders_is_swept_with_few_descriptors";
+    assert!(start(test, root).wait().unwrap().success());
+    assert!(!dead.exists());
+}
+
+#[test]
+fn what_cannot_be_swept_stops_nothing() {
+    let (_dir, store) = store();
+    let dead = dead_session(&store);
+    // Not even root can remove a mount point. An ordinary user cannot make
+    // one, and there this test only sees an empty folder go.
+    let stuck = dead.join("stuck");
+    fs::create_dir(&stuck).unwrap();
+    let mounted = rustix::mount::mount_bind(&stuck, &stuck).is_ok();
+    let worked = store.has_blob(&Digest::of(b"x"));
+    let collected = store.gc(false);
+    assert_eq!(stuck.exists(), mounted);
+    if mounted {
+        rustix::mount::unmount(&stuck, rustix::mount::UnmountFlags::DETACH).unwrap();
+    }
+    assert!(!worked.unwrap());
+    collected.unwrap();
+}
