@@ -61,10 +61,7 @@ pub(super) fn unpack(
     let deadline = Deadline::new(limits.time);
     let root = &target.root;
     files.par_iter().try_for_each_init(Scratch::new, |scratch, (path, member)| {
-        let mut job = || {
-            deadline.check()?;
-            scratch.write(file, member, (root, path))
-        };
+        let mut job = || scratch.write(file, member, (root, path, &deadline));
         job().map_err(|why| (member.shown(), why))
     })?;
     target.finish()
@@ -107,11 +104,16 @@ impl Scratch {
         Self { inflate: Decompress::new(false), input: vec![0; 1 << 16], output: vec![0; 1 << 16] }
     }
 
-    fn write(&mut self, file: &File, member: &Member, to: (&Beneath, &RelPath)) -> Result<(), Why> {
-        let (root, path) = to;
+    fn write(
+        &mut self,
+        file: &File,
+        member: &Member,
+        (root, path, deadline): (&Beneath, &RelPath, &Deadline),
+    ) -> Result<(), Why> {
         let mode = if member.executable() { 0o755 } else { 0o644 };
-        let mut out =
-            Sink { file: root.create(path, mode).map_err(write_failed)?, crc: Crc::new(), left: member.size };
+        deadline.check()?;
+        let written = root.create(path, mode).map_err(write_failed)?;
+        let mut out = Sink { file: written, crc: Crc::new(), left: member.size, deadline };
         match member.method {
             index::STORED => self.stored(file, member, &mut out)?,
             _ => self.deflated(file, member, &mut out)?,
@@ -125,7 +127,7 @@ impl Scratch {
         Ok(())
     }
 
-    fn stored(&mut self, file: &File, member: &Member, out: &mut Sink) -> Result<(), Why> {
+    fn stored(&mut self, file: &File, member: &Member, out: &mut Sink<'_>) -> Result<(), Why> {
         let mut at = member.data;
         let end = at + member.packed;
         while at < end {
@@ -137,7 +139,7 @@ impl Scratch {
         Ok(())
     }
 
-    fn deflated(&mut self, file: &File, member: &Member, out: &mut Sink) -> Result<(), Why> {
+    fn deflated(&mut self, file: &File, member: &Member, out: &mut Sink<'_>) -> Result<(), Why> {
         self.inflate.reset(false);
         let mut at = member.data;
         let end = at + member.packed;
@@ -169,15 +171,19 @@ impl Scratch {
     }
 }
 
-/// A file being written that may not grow beyond its promised size.
-struct Sink {
+/// A file being written that may not grow beyond its promised size, nor take
+/// longer than the archive may.
+struct Sink<'a> {
     file: File,
     crc: Crc,
     left: u64,
+    deadline: &'a Deadline,
 }
 
-impl Sink {
+impl Sink<'_> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Why> {
+        // Here, not a member: one member may be all of the archive.
+        self.deadline.check()?;
         self.left = self.left.checked_sub(bytes.len() as u64).ok_or_else(|| size_lie("more"))?;
         self.crc.update(bytes);
         self.file.write_all(bytes).map_err(write_failed)

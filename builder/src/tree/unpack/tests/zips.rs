@@ -247,6 +247,16 @@ fn overlap_and_stray_bytes() {
 }
 
 #[test]
+fn the_clock_is_asked_inside_a_member_too() {
+    let mut one = part("p-1/big", "");
+    one.content = vec![1; 32 << 20];
+    one.deflate = false;
+    let limits = UnpackLimits { time: Duration::from_millis(2), ..limits() };
+    let error = run(&zip(&[one]), &limits).result.unwrap_err().to_string();
+    assert!(error.ends_with("unpacking took longer than 0 seconds"), "{error}");
+}
+
+#[test]
 fn encryption_and_bombs() {
     refused(
         &[Part { local: |h| h[6] |= 1, central: |c| c[8] |= 1, ..part("a", "x") }],
