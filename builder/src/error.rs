@@ -3,6 +3,7 @@
 //! Knows the exit code each kind has. Must never know packages: a build that
 //! fails is a value (`event::Failure`), not an error.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Whose fault it is; decides the exit code.
@@ -77,6 +78,38 @@ pub fn count(number: usize, word: &str) -> String {
     if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
 }
 
+/// A text for a terminal: what a terminal would act on (controls but line ends
+/// and tabs) or show in another order (bidirectional controls) is written as
+/// `\u001b`, which is right in JSON, too.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| acts(c) && !matches!(c, '\n' | '\t'))
+}
+
+/// [`printable`] for a stranger's name in a sentence: all of it on one line.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    escaped(text, acts)
+}
+
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escaped(text: &str, acts: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\n' if acts(c) => out.push_str("\\n"),
+            c if acts(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
 impl Error {
     /// An error without a further cause.
     pub fn new(kind: Kind, doing: impl Into<String>) -> Self {
@@ -140,5 +173,18 @@ pub trait IoContext<T> {
 impl<T, E: fmt::Display> IoContext<T> for std::result::Result<T, E> {
     fn doing<S: Into<String>>(self, doing: impl FnOnce() -> S) -> Result<T> {
         self.map_err(|e| Error::environment(doing()).because(e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_acts_on_is_written_out() {
+        let text = "a\u{1b}]0;x\u{7}\u{9b}31m\r\n\tb\u{202e}\u{7f}é";
+        assert_eq!(printable(text), "a\\u001b]0;x\\u0007\\u009b31m\\u000d\n\tb\\u202e\\u007fé");
+        assert_eq!(shown("a\nerror: b\tc"), "a\\nerror: b\\u0009c");
+        assert!(matches!(printable("it's `plain`, \\ too"), Cow::Borrowed(_)));
     }
 }

@@ -155,7 +155,7 @@ impl Progress {
         }
         match &self.live {
             Some(live) => {
-                let _ = live.lines.println(text);
+                let _ = live.lines.println(crate::error::printable(text));
             }
             None => super::print::talk(text),
         }

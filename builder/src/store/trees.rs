@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::input::Input;
 use super::{Store, TempDir, explain, fan_out, make_folder};
-use crate::error::{Error, IoContext as _, Kind, Result};
+use crate::error::{Error, IoContext as _, Kind, Result, shown};
 use crate::key::TreeDigest;
 use crate::tree::fs::{self, remove_tree};
 use crate::tree::{Entry, RelPath, Tree, fault, link_stays};
@@ -141,7 +141,8 @@ fn refuse_escapes(tree: &Tree) -> Result<()> {
         if let Entry::Link(text) = entry
             && !link_stays(path, text)
         {
-            let message = format!("the link `{path}` -> `{text}` leaves the folder");
+            let message =
+                format!("the link `{}` -> `{}` leaves the folder", shown(path.as_str()), shown(text));
             return Err(Error::new(Kind::Build, message));
         }
     }

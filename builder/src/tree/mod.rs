@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::error::shown;
 use crate::key::Digest;
 
 mod copy;
@@ -38,10 +39,12 @@ impl RelPath {
         }
         for part in text.split('/') {
             match part {
-                "" => return Err(format!("`{text}` has an empty part")),
-                "." | ".." => return Err(format!("`{text}` has a `{part}` part")),
+                "" => return Err(format!("`{}` has an empty part", shown(&text))),
+                "." | ".." => return Err(format!("`{}` has a `{part}` part", shown(&text))),
                 p if p.contains('\0') => return Err("the name has a NUL".into()),
-                p if p.len() > 255 => return Err(format!("a part of `{text}` is longer than 255 bytes")),
+                p if p.len() > 255 => {
+                    return Err(format!("a part of `{}` is longer than 255 bytes", shown(&text)));
+                }
                 _ => {}
             }
         }

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::fs::{Beneath, bits};
 use super::{Entry, RelPath, Tree};
-use crate::error::{Error, IoContext as _, Kind, Result};
+use crate::error::{Error, IoContext as _, Kind, Result, shown};
 use crate::key::Digest;
 
 /// Bounds of one scan.
@@ -91,8 +91,13 @@ pub(crate) fn seal(root: &Path) -> Result<Tree> {
     Ok(tree)
 }
 
+/// A path below may have any name.
+fn quoted(path: &Path) -> String {
+    format!("`{}`", shown(&path.display().to_string()))
+}
+
 fn failed(root: &Beneath, rel: &str) -> String {
-    format!("failed to read `{}`", root.path().join(rel).display())
+    format!("failed to read {}", quoted(&root.path().join(rel)))
 }
 
 impl Walk {
@@ -191,7 +196,7 @@ fn kind_of(root: &Beneath, path: &RelPath) -> Result<FileType> {
 
 fn not_utf8(root: &Beneath, rel: &str, what: &str) -> Error {
     let place = root.path().join(rel);
-    Error::new(Kind::Build, format!("a {what} in `{}` is not UTF-8", place.display()))
+    Error::new(Kind::Build, format!("a {what} in {} is not UTF-8", quoted(&place)))
 }
 
 fn special(root: &Beneath, path: &RelPath, kind: FileType) -> Error {
@@ -202,7 +207,7 @@ fn special(root: &Beneath, path: &RelPath, kind: FileType) -> Error {
         _ => "neither file, folder nor link",
     };
     let place = path.under(root.path());
-    Error::new(Kind::Build, format!("`{}` is {word}", place.display()))
+    Error::new(Kind::Build, format!("{} is {word}", quoted(&place)))
         .hint("only files, folders and links can be kept")
 }
 

@@ -68,6 +68,21 @@ fn a_symlink_that_leaves_the_archive() {
 }
 
 #[test]
+fn a_name_that_a_terminal_would_act_on() {
+    let bytes = raw_tar_gz(&[
+        (EntryType::Regular, "hub-1.0/setup.py", "", b""),
+        (EntryType::Symlink, "hub-1.0/way", "/\u{1b}]0;owned\u{7}\nerror: gone", b""),
+    ]);
+    refused(
+        bytes,
+        expect![[r#"
+        error: source of hub 1.0 failed: failed to unpack `hub-1.0.tar.gz`: entry `hub-1.0/way`: it is a link that leaves the archive, to `/\u001b]0;owned\u0007\nerror: gone`
+          recipe: recipes/hub.toml:1
+    "#]],
+    );
+}
+
+#[test]
 fn a_hard_link_to_something_outside() {
     let bytes = raw_tar_gz(&[
         (EntryType::Regular, "hub-1.0/setup.py", "", b""),

@@ -62,7 +62,7 @@ pub fn text(report: &Report) -> String {
             let _ = writeln!(out, "| {} | {} |", cell(package), cell(file));
         }
     }
-    out
+    crate::error::printable(&out).into_owned()
 }
 
 /// What helps against a cause, and the first log of it.

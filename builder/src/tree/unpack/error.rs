@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, shown};
 
 /// An archive that was not unpacked. What was written before is the caller's
 /// to remove with the folder it gave.
@@ -93,16 +93,20 @@ impl fmt::Display for Refusal {
         match self {
             Self::Absolute => f.write_str("its name is absolute"),
             Self::Escapes => f.write_str("its name leaves the archive"),
-            Self::BadName(why) => f.write_str(why),
+            Self::BadName(why) => f.write_str(&shown(why)),
             Self::NotUtf8 => f.write_str("its name is not UTF-8"),
-            Self::LinkEscapes(text) => write!(f, "it is a link that leaves the archive, to `{text}`"),
-            Self::ThroughLink(link) => write!(f, "its name leads through the link `{link}`"),
-            Self::ThroughFile(file) => write!(f, "its name leads through the file `{file}`"),
-            Self::HardLink(to) => write!(f, "it is a hard link to `{to}`, which is no file before it"),
+            Self::LinkEscapes(text) => {
+                write!(f, "it is a link that leaves the archive, to `{}`", shown(text))
+            }
+            Self::ThroughLink(link) => write!(f, "its name leads through the link `{}`", shown(link)),
+            Self::ThroughFile(file) => write!(f, "its name leads through the file `{}`", shown(file)),
+            Self::HardLink(to) => {
+                write!(f, "it is a hard link to `{}`, which is no file before it", shown(to))
+            }
             Self::Special(what) => write!(f, "it is {what}"),
             Self::Duplicate => f.write_str("it is there twice"),
-            Self::CaseCollision(other) => write!(f, "it differs from `{other}` only in case"),
-            Self::SecondTop(first) => write!(f, "it lies outside the top folder `{first}`"),
+            Self::CaseCollision(other) => write!(f, "it differs from `{}` only in case", shown(other)),
+            Self::SecondTop(first) => write!(f, "it lies outside the top folder `{}`", shown(first)),
             Self::NoTop => f.write_str("there is no top folder"),
             Self::SizeLie(what) => f.write_str(what),
             Self::Limit(what) => f.write_str(what),
@@ -113,7 +117,7 @@ impl fmt::Display for Refusal {
             Self::StrayBytes => f.write_str("there are bytes that belong to no entry"),
             Self::Encrypted => f.write_str("it is encrypted"),
             Self::ZipLink => f.write_str("it is a symbolic link"),
-            Self::Unsupported(what) => write!(f, "{what} is not supported"),
+            Self::Unsupported(what) => write!(f, "{} is not supported", shown(what)),
         }
     }
 }
@@ -125,9 +129,9 @@ impl fmt::Display for UnpackError {
             | Self::Corrupt { archive, entry, .. }
             | Self::Machine { archive, entry, .. } => (archive, entry),
         };
-        write!(f, "failed to unpack `{archive}`: ")?;
+        write!(f, "failed to unpack `{}`: ", shown(archive))?;
         if !entry.is_empty() {
-            write!(f, "entry `{}`: ", entry.escape_debug())?;
+            write!(f, "entry `{}`: ", shown(entry))?;
         }
         match self {
             Self::Refused { why, .. } => write!(f, "{why}"),

@@ -171,12 +171,31 @@ fn names_that_escape() {
     );
     refused(
         &tar(&[good(), entry(b'0', b"p-1/\xff\x1b[2J", "x")]),
-        expect!["failed to unpack `p-1.tar.gz`: entry `p-1/�\\u{1b}[2J`: its name is not UTF-8"],
+        expect!["failed to unpack `p-1.tar.gz`: entry `p-1/�\\u001b[2J`: its name is not UTF-8"],
     );
     refused(
         &tar(&[good(), pax(&[("path", "p-1/a\0b")]), entry(b'0', "p-1/fine", "x")]),
-        expect!["failed to unpack `p-1.tar.gz`: entry `p-1/a\\0b`: the name has a NUL"],
+        expect!["failed to unpack `p-1.tar.gz`: entry `p-1/a\\u0000b`: the name has a NUL"],
     );
+}
+
+#[test]
+fn no_text_of_an_archive_reaches_a_terminal_raw() {
+    let esc = "\u{1b}]0;owned\u{7}\nerror: x\u{9b}2J";
+    let at = |name: &str| format!("p-1/{esc}{name}");
+    for archive in [
+        tar(&[good(), link(b'2', "p-1/l", &format!("/{esc}"))]),
+        tar(&[good(), link(b'2', &at(""), "setup.py"), entry(b'0', at("/x"), "")]),
+        tar(&[good(), entry(b'0', at(""), ""), entry(b'0', at("/x"), "")]),
+        tar(&[good(), link(b'1', "p-1/l", &at(""))]),
+        tar(&[good(), entry(b'0', at("a"), ""), entry(b'0', at("A"), "")]),
+        tar(&[entry(b'0', format!("{esc}/a"), ""), good()]),
+        tar(&[good(), entry(b'0', at(&"x".repeat(60)), ""), pax(&[("path", &at(&"x".repeat(300)))]), good()]),
+    ] {
+        let error = run(&archive, &limits()).result.unwrap_err().to_string();
+        assert!(error.contains("\\u001b]0;owned\\u0007\\nerror: x\\u009b2J"), "{error}");
+        assert!(!error.contains(char::is_control), "{error:?}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::path::{Component, Path};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, IoContext, Result, shown};
 use crate::tree::RelPath;
 
 const MOST_ENTRIES: u64 = 1_000_000;
@@ -158,7 +158,7 @@ fn folder(fd: OwnedFd, to: &Path, budget: &mut Budget, depth: u32) -> Result<(),
 fn within(refused: Refused, name: &OsStr, depth: u32) -> Refused {
     match refused {
         Refused::Foreign(reason) if depth == 0 => {
-            Refused::Foreign(format!("in its entry `{}`: {reason}", name.to_string_lossy().escape_debug()))
+            Refused::Foreign(format!("in its entry `{}`: {reason}", shown(&name.to_string_lossy())))
         }
         other => other,
     }
@@ -184,7 +184,8 @@ fn below(at: impl AsFd, name: &OsStr, to: &Path, budget: &mut Budget, depth: u32
             };
             let target = Path::new(OsStr::from_bytes(target.as_bytes()));
             if !stays(target, depth) {
-                return foreign(format!("the link to `{}` leaves the output", target.display()));
+                let target = target.to_string_lossy();
+                return foreign(format!("the link to `{}` leaves the output", shown(&target)));
             }
             Ok(symlink(target, to).doing(|| format!("failed to write `{}`", to.display()))?)
         }
