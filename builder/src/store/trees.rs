@@ -90,6 +90,7 @@ impl Store {
         let staged = temp.path().join("companion");
         make_folder(&staged).map_err(|e| explain(e, doing()))?;
         make(&staged)?;
+        fs::sync_tree(&staged).map_err(|e| explain(e, doing()))?;
         let above = base.parent().expect("a companion lies in a folder");
         make_folder(above).and_then(|()| make_folder(&base)).map_err(|e| explain(e, doing()))?;
         let _gate = self.gate()?;
@@ -108,6 +109,9 @@ impl Store {
             return Err(Error::bug(doing()).because("its name is not one part of a path"));
         }
         let target = self.envs_dir().join(name);
+        // Whoever finds the name later asks no more than whether it is there:
+        // a power cut must not leave it with empty files.
+        fs::sync_tree(staged).map_err(|e| explain(e, doing()))?;
         let _gate = self.gate()?;
         self.pin_env(name)?;
         fault::point();

@@ -95,7 +95,7 @@ pub fn with_code(machines: &Machines, tree: &TreeDigest) -> Result<PathBuf> {
         copy_tree(&store.tree_path(tree), &made, Copying::Linked, None)?;
         let site = made.join(machines.interpreter.site_packages());
         if site.is_dir() {
-            crate::python::bytecode::compile(&machines.interpreter.exe, &[site])?;
+            crate::python::bytecode::compile(&machines.interpreter.exe, &[site], &machines.stop)?;
         }
         std::fs::remove_dir(into)
             .and_then(|()| std::fs::rename(&made, into))

@@ -105,6 +105,8 @@ pub(super) fn ensure(
         fill(staged.path(), &files, contents).doing(doing)?;
     }
     fs::set_permissions(staged.path(), fs::Permissions::from_mode(0o755)).doing(doing)?;
+    // Whoever finds it later only asks whether it is there.
+    crate::tree::fs::sync_tree(staged.path()).doing(doing)?;
     match fs::rename(staged.path(), &ready) {
         Ok(()) => {
             // It has another name now: there is nothing to remove.
