@@ -116,7 +116,7 @@ pub fn gc(report: &GcReport, dry_run: bool) -> String {
 
 /// `store verify`.
 pub fn verify(report: &VerifyReport, repair: bool) -> String {
-    let damaged = report.corrupted.iter();
+    let damaged = report.corrupted.iter().chain(&report.bound);
     let damaged: Vec<Value> = damaged.map(|(path, why)| json!({ "path": path, "why": why })).collect();
     text(&json!({
         "format": 1,
@@ -127,6 +127,7 @@ pub fn verify(report: &VerifyReport, repair: bool) -> String {
         "damaged": damaged,
         "missing": report.missing,
         "database": report.database,
+        "moved_aside": report.moved_aside,
         "repaired": repair && !report.is_clean(),
         "forgotten": report.forgotten,
         "removed": report.removed,

@@ -8,7 +8,7 @@ use super::{Outcome, json, print, settings};
 use crate::ambient::Ambient;
 use crate::error::{Error, Kind, count};
 use crate::exec::FactState;
-use crate::ops::machines::open_store;
+use crate::ops::machines::{open_store, open_store_to_repair};
 use crate::ops::report::wire;
 use crate::ops::{add, recipes as texts};
 use crate::store::VerifyReport;
@@ -91,33 +91,41 @@ pub fn fmt(ambient: &Ambient, args: &FmtArgs) -> Outcome {
 
 /// `wheelwright store`.
 pub fn store(ambient: &Ambient, common: &Common, args: &StoreArgs) -> Outcome {
-    let store = open_store(ambient, common.store.as_ref())?;
-    match args.verb {
-        StoreVerb::Path if common.json => print::result(&json::path(store.root())),
-        StoreVerb::Path => print::result(&store.root().display().to_string()),
-        StoreVerb::Verify { repair } => {
-            let report = store.verify(repair)?;
-            if common.json {
-                print::result(&json::verify(&report, repair));
-            } else {
-                print::result_text(&verified(&report));
-            }
-            if report.is_clean() {
-                return Ok(None);
-            }
-            if !repair {
-                print::talk("hint: `wheelwright store verify --repair` removes what is damaged");
-                return Ok(Some(Kind::Environment));
-            }
-            repaired(&report);
-        }
+    let at = common.store.as_ref();
+    let StoreVerb::Verify { repair } = args.verb else {
+        let store = open_store(ambient, at)?;
+        let path = store.root();
+        print::result(&if common.json { json::path(path) } else { path.display().to_string() });
+        return Ok(None);
+    };
+    let (store, moved) =
+        if repair { open_store_to_repair(ambient, at)? } else { (open_store(ambient, at)?, None) };
+    let mut report = store.verify(repair)?;
+    report.moved_aside = report.moved_aside.or(moved);
+    if common.json {
+        print::result(&json::verify(&report, repair));
+    } else {
+        print::result_text(&verified(&report));
     }
+    if let Some(path) = &report.moved_aside {
+        let now = path.display();
+        print::talk(&format!("the database was damaged and is `{now}` now: what it recorded is made again"));
+    }
+    if report.is_clean() {
+        return Ok(None);
+    }
+    if !repair {
+        print::talk("hint: `wheelwright store verify --repair` removes what is damaged");
+        return Ok(Some(Kind::Environment));
+    }
+    repaired(&report);
     Ok(None)
 }
 
 fn verified(report: &VerifyReport) -> String {
     let mut lines: Vec<String> = Vec::new();
-    lines.extend(report.corrupted.iter().map(|(path, why)| format!("damaged: {}: {why}", path.display())));
+    let damaged = report.corrupted.iter().chain(&report.bound);
+    lines.extend(damaged.map(|(path, why)| format!("damaged: {}: {why}", path.display())));
     lines.extend(report.missing.iter().map(|path| format!("missing: {}", path.display())));
     lines.extend(report.database.iter().map(|text| format!("database: {text}")));
     let mib = report.bytes >> 20;

@@ -68,17 +68,26 @@ pub struct Machines {
 
 /// Opens the store only: for verbs that build nothing.
 pub fn open_store(ambient: &Ambient, store: Option<&PathBuf>) -> Result<Store> {
+    Store::open(&store_root(ambient, store)?)
+}
+
+/// [`open_store`], moving a database that cannot be opened aside.
+pub fn open_store_to_repair(ambient: &Ambient, store: Option<&PathBuf>) -> Result<(Store, Option<PathBuf>)> {
+    Store::open_to_repair(&store_root(ambient, store)?)
+}
+
+/// Where the store is, with this process made ready to write to it.
+fn store_root(ambient: &Ambient, store: Option<&PathBuf>) -> Result<PathBuf> {
     // Builds run as another user and must be able to read what we keep, so
     // the user's umask, however strict, does not hold from here on.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     if let Some(plan) = ambient.var("WHEELWRIGHT_FAULT") {
         crate::tree::fault::arm(plan)?;
     }
-    let root = match store {
-        Some(given) => ambient.absolute(given),
-        None => ambient.store_root()?,
-    };
-    Store::open(&root)
+    match store {
+        Some(given) => Ok(ambient.absolute(given)),
+        None => ambient.store_root(),
+    }
 }
 
 /// The interpreter, remembered in the store.

@@ -25,12 +25,14 @@ use crate::key::{Digest, TreeDigest};
 use crate::tree::fs;
 
 mod blobs;
+mod bound;
 mod gc;
 mod input;
 mod lock;
 mod memory;
 pub mod realisation;
 mod realised;
+mod renew;
 mod roots;
 mod session;
 mod state;

@@ -76,12 +76,16 @@ impl Store {
     }
 }
 
-/// What a realisation consists of: its output and its log.
-pub(super) fn outputs(realisation: &Realisation) -> impl Iterator<Item = Input> {
-    let output = match &realisation.output {
+/// The bytes a realisation stands or falls with; none for a check.
+pub(super) fn output(realisation: &Realisation) -> Option<Input> {
+    match &realisation.output {
         Output::Blob { digest, .. } => Some(Input::Blob(*digest)),
         Output::Tree(digest) => Some(Input::Tree(*digest)),
         Output::Passed => None,
-    };
-    output.into_iter().chain(realisation.log.map(Input::Blob))
+    }
+}
+
+/// What a realisation consists of: its output and its log.
+pub(super) fn outputs(realisation: &Realisation) -> impl Iterator<Item = Input> {
+    output(realisation).into_iter().chain(realisation.log.map(Input::Blob))
 }

@@ -40,6 +40,10 @@ impl Store {
             (Some(path), Some(target)) => (path, target),
             _ => return Err(Error::input(doing()).because("its path is not UTF-8")),
         };
+        self.write_root(path, target, steps)
+    }
+
+    pub(super) fn write_root(&self, path: &str, target: &str, steps: &[StepKey]) -> Result<()> {
         let steps: Vec<String> = steps.iter().map(StepKey::hex).collect();
         let write =
             "INSERT OR REPLACE INTO roots (link, target, steps, made) VALUES (?1, ?2, ?3, unixepoch())";
@@ -157,7 +161,7 @@ impl Reach {
 }
 
 /// The path without `.` and `..`, by its text.
-fn lexical(path: &Path) -> PathBuf {
+pub(super) fn lexical(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {

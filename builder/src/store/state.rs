@@ -68,9 +68,8 @@ pub(super) fn sql(e: rusqlite::Error) -> Error {
         Some(Code::ReadOnly | Code::CannotOpen | Code::PermissionDenied) => {
             error.hint("the store must be writable: choose another folder with WHEELWRIGHT_STORE")
         }
-        Some(Code::NotADatabase | Code::DatabaseCorrupt) => {
-            error.hint("move `state.sqlite` away: what it recorded is then made again")
-        }
+        Some(Code::NotADatabase | Code::DatabaseCorrupt) => error
+            .hint("`wheelwright store verify --repair` moves it aside: what it recorded is then made again"),
         Some(Code::DatabaseBusy | Code::DatabaseLocked) => {
             error.hint("another process has held the store for a minute")
         }
@@ -79,27 +78,9 @@ pub(super) fn sql(e: rusqlite::Error) -> Error {
 }
 
 impl State {
-    /// Opens the database below `root`, making it first when it is not there.
+    /// Opens the database at `path`, making it first when it is not there.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let mut connection = Connection::open(path).map_err(sql)?;
-        connection.busy_timeout(BUSY).map_err(sql)?;
-        connection.set_prepared_statement_cache_capacity(64);
-        if version(&connection)? == 0 {
-            create(&mut connection, path)?;
-        }
-        match version(&connection)? {
-            SCHEMA => {}
-            other => {
-                let message = format!("its schema is {other}, this program knows {SCHEMA}");
-                let hint = "use the newer wheelwright, or another folder with WHEELWRIGHT_STORE";
-                return Err(Error::environment(message).hint(hint));
-            }
-        }
-        // Durable without a sync a commit: a power cut may lose the last
-        // realisations, never the database.
-        connection.pragma_update(None, "synchronous", "NORMAL").map_err(sql)?;
-        refuse_read_only(&connection)?;
-        Ok(Self { connection: Mutex::new(connection) })
+        Ok(Self { connection: Mutex::new(connect(path)?) })
     }
 
     /// The connection, for one statement or transaction.
@@ -167,6 +148,14 @@ impl State {
         rows.and_then(Iterator::collect).map_err(sql)
     }
 
+    /// Forgets the logs of realisations; what they gave stays.
+    pub(super) fn forget_logs(&self, keys: &[StepKey]) -> Result<()> {
+        let keys: Vec<String> = keys.iter().map(StepKey::hex).collect();
+        let change = "UPDATE realisations SET log = NULL WHERE key IN (SELECT value FROM json_each(?1))";
+        self.connection().execute(change, [wire::write_texts(&keys)]).map_err(sql)?;
+        Ok(())
+    }
+
     /// Forgets realisations.
     pub(super) fn forget(&self, keys: &[StepKey]) -> Result<()> {
         let keys: Vec<String> = keys.iter().map(StepKey::hex).collect();
@@ -174,6 +163,29 @@ impl State {
         self.connection().execute(delete, [wire::write_texts(&keys)]).map_err(sql)?;
         Ok(())
     }
+}
+
+/// Opens the database, making it first when it is not there.
+pub(super) fn connect(path: &Path) -> Result<Connection> {
+    let mut connection = Connection::open(path).map_err(sql)?;
+    connection.busy_timeout(BUSY).map_err(sql)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    if version(&connection)? == 0 {
+        create(&mut connection, path)?;
+    }
+    match version(&connection)? {
+        SCHEMA => {}
+        other => {
+            let message = format!("its schema is {other}, this program knows {SCHEMA}");
+            let hint = "use the newer wheelwright, or another folder with WHEELWRIGHT_STORE";
+            return Err(Error::environment(message).hint(hint));
+        }
+    }
+    // Durable without a sync a commit: a power cut may lose the last
+    // realisations, never the database.
+    connection.pragma_update(None, "synchronous", "NORMAL").map_err(sql)?;
+    refuse_read_only(&connection)?;
+    Ok(connection)
 }
 
 fn version(connection: &Connection) -> Result<i64> {

@@ -8,11 +8,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use rusqlite::ErrorCode;
 
 use super::gc::{entries, move_away};
 use super::input::Input;
 use super::realisation::Realisation;
-use super::realised::outputs;
+use super::realised::{output, outputs};
 use super::roots::Reach;
 use super::session::Gate;
 use super::state::sql;
@@ -36,6 +37,9 @@ pub struct VerifyReport {
     pub missing: Vec<PathBuf>,
     /// What is wrong with the database itself.
     pub database: Vec<String>,
+    /// Companions and environments of this host that are damaged, and why;
+    /// sorted.
+    pub bound: Vec<(PathBuf, String)>,
     /// Realisations that were forgotten, so that the next run makes them again.
     pub forgotten: usize,
     /// Companions, environments and results that held damaged bytes under
@@ -43,12 +47,15 @@ pub struct VerifyReport {
     pub removed: Vec<PathBuf>,
     /// Folders of users (working environments) that hold damaged bytes; sorted.
     pub affected: Vec<PathBuf>,
+    /// Where a damaged database is now, when it was replaced by a new one.
+    pub moved_aside: Option<PathBuf>,
 }
 
 impl VerifyReport {
     /// Whether nothing is wrong.
     pub fn is_clean(&self) -> bool {
-        self.corrupted.is_empty() && self.missing.is_empty() && self.database.is_empty()
+        let nothing_else = self.database.is_empty() && self.bound.is_empty();
+        self.corrupted.is_empty() && self.missing.is_empty() && nothing_else
     }
 }
 
@@ -63,7 +70,8 @@ struct Checked {
 impl Store {
     /// Reads every blob and tree again. With `repair`, what is damaged is
     /// removed and its realisations forgotten, so that the next run makes
-    /// them again.
+    /// them again, and a damaged database is replaced. A realisation without
+    /// its log is kept.
     pub fn verify(&self, repair: bool) -> Result<VerifyReport> {
         let mut all: Vec<(Input, PathBuf)> = Vec::new();
         all.extend(entries(&self.root().join("blobs"))?.into_iter().map(|(d, p)| (Input::Blob(d), p)));
@@ -89,7 +97,15 @@ impl Store {
             }
         }
         let there: BTreeSet<Input> = checked.iter().map(|one| one.what).collect();
-        let rows = self.state().rows()?;
+        report.bound = self.check_bound(&bad)?;
+        if repair && !report.database.is_empty() {
+            report.moved_aside = Some(self.renew_database()?);
+        }
+        let rows = match self.state().rows() {
+            // Said already.
+            Err(_) if !report.database.is_empty() => Vec::new(),
+            other => other?,
+        };
         for row in &rows {
             let gone = outputs(&row.realisation)
                 .filter(|output| !there.contains(output) && !self.is_there_now(output));
@@ -98,10 +114,15 @@ impl Store {
         report.missing.sort();
         report.missing.dedup();
         if repair {
-            let wanted = |r: &Realisation| outputs(r).any(|o| bad.contains(&o) || !self.is_there_now(&o));
-            let keys: Vec<StepKey> = rows.iter().filter(|r| wanted(&r.realisation)).map(|r| r.key).collect();
-            report.forgotten = keys.len();
-            self.remove_bad(&mut report, &bad, &keys)?;
+            let lost = |o: &Input| bad.contains(o) || !self.is_there_now(o);
+            let keys = |is: &dyn Fn(&Realisation) -> bool| -> Vec<StepKey> {
+                rows.iter().filter(|row| is(&row.realisation)).map(|row| row.key).collect()
+            };
+            let forgotten = keys(&|r| output(r).is_some_and(|o| lost(&o)));
+            report.forgotten = forgotten.len();
+            self.state().forget_logs(&keys(&|r| r.log.is_some_and(|log| lost(&Input::Blob(log)))))?;
+            self.remove_bad(&mut report, &bad, &forgotten)?;
+            self.remove_bound(&report.bound)?;
         }
         Ok(report)
     }
@@ -136,10 +157,18 @@ impl Store {
 
     fn check_database(&self) -> Result<Vec<String>> {
         let connection = self.state().connection();
-        let mut ask = connection.prepare("PRAGMA integrity_check").map_err(sql)?;
-        let rows = ask.query_map([], |row| row.get(0));
-        let lines: Vec<String> = rows.and_then(Iterator::collect).map_err(sql)?;
-        Ok(if lines == ["ok"] { Vec::new() } else { lines })
+        let check = || -> rusqlite::Result<Vec<String>> {
+            let mut ask = connection.prepare("PRAGMA integrity_check")?;
+            ask.query_map([], |row| row.get(0)).and_then(Iterator::collect)
+        };
+        match check() {
+            Ok(lines) if lines == ["ok"] => Ok(Vec::new()),
+            Ok(lines) => Ok(lines),
+            Err(e) => match e.sqlite_error_code() {
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Ok(vec![e.to_string()]),
+                _ => Err(sql(e)),
+            },
+        }
     }
 }
 

@@ -109,6 +109,145 @@ fn what_is_missing_is_reported_and_made_again() {
 }
 
 #[test]
+fn a_result_that_only_lost_its_log_is_kept() {
+    let (_dir, store) = store();
+    for (name, damage) in [("gone", None), ("bad", Some(()))] {
+        let blob = store.add_blob_bytes(name.as_bytes()).unwrap();
+        let log = store.add_blob_bytes(format!("log of {name}").as_bytes()).unwrap();
+        let mut made = record(name, Output::Blob { digest: blob, name: "w".into() }, &[]);
+        made.realisation.log = Some(log);
+        store.record(&made).unwrap();
+        match damage {
+            None => fs::remove_file(store.blob_path(&log)).unwrap(),
+            Some(()) => flip(&store.blob_path(&log)),
+        }
+    }
+    assert_eq!(store.verify(true).unwrap().forgotten, 0);
+    assert!(store.verify(false).unwrap().is_clean());
+    for name in ["gone", "bad"] {
+        assert_eq!(store.lookup(&key(name)).unwrap().unwrap().log, None, "{name}");
+    }
+}
+
+/// A store with a result and a root, and its database's bytes.
+fn recorded() -> (tempfile::TempDir, Store, PathBuf) {
+    let (dir, store) = store();
+    let blob = store.add_blob_bytes(b"wheel").unwrap();
+    for n in 0..500 {
+        let made = record(&format!("r{n}"), Output::Blob { digest: blob, name: "w".into() }, &[]);
+        store.record(&made).unwrap();
+    }
+    let link = dir.path().join("result");
+    std::os::unix::fs::symlink(store.blob_path(&blob), &link).unwrap();
+    store.add_root(&link, &[key("r1")]).unwrap();
+    let root = store.root().to_owned();
+    drop(store);
+    (dir, Store::open(&root).unwrap(), link)
+}
+
+#[test]
+fn a_damaged_database_is_moved_aside_and_roots_are_saved() {
+    let (_dir, store, link) = recorded();
+    let root = store.root().to_owned();
+    drop(store);
+    let path = root.join("state.sqlite");
+    let mut bytes = fs::read(&path).unwrap();
+    // Pages of the large table; the first pages hold the schema.
+    let end = bytes.len();
+    bytes[end - 8 * 4096..end - 4096].fill(0xa5);
+    fs::write(&path, &bytes).unwrap();
+    let store = Store::open(&root).unwrap();
+    let found = store.verify(false).unwrap();
+    assert!(!found.database.is_empty() && !found.is_clean());
+    let repaired = store.verify(true).unwrap();
+    let aside = repaired.moved_aside.unwrap();
+    assert_eq!(aside, root.join("state.sqlite.damaged-1"));
+    assert_eq!(fs::read(aside).unwrap().len(), bytes.len());
+    let store = Store::open(&root).unwrap();
+    assert!(store.verify(false).unwrap().is_clean());
+    assert_eq!(store.roots().unwrap()[0].link, link);
+    assert_eq!((store.verify(true).unwrap().blobs, store.gc(false).unwrap().blobs), (1, 0));
+    store.record(&record("again", Output::Passed, &[])).unwrap();
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_moved_aside_too() {
+    let (_dir, store, _link) = recorded();
+    let root = store.root().to_owned();
+    drop(store);
+    fs::write(root.join("state.sqlite"), "not a database at all").unwrap();
+    let (store, aside) = Store::open_to_repair(&root).unwrap();
+    assert_eq!(fs::read_to_string(aside.unwrap()).unwrap(), "not a database at all");
+    assert!(store.verify(true).unwrap().is_clean());
+    drop(store);
+    assert_eq!(Store::open_to_repair(&root).unwrap().1, None);
+    let newer = Store::open(&root).unwrap();
+    newer.state().connection().pragma_update(None, "user_version", 7).unwrap();
+    drop(newer);
+    assert!(Store::open_to_repair(&root).is_err(), "a newer store is not damaged");
+}
+
+#[test]
+fn companions_and_environments_are_looked_at_too() {
+    use crate::tree::fs::{Copying, copy_tree, remove_tree};
+    let (_dir, store) = store();
+    let files = [("pkg/a.py", "a = 1"), ("pkg/b.py", "b = 1"), ("c.py", "c = 1")];
+    let (_temp, staged) = stage(&store, &files);
+    let tree = store.add_tree(&staged).unwrap();
+    let make = |how: Copying| {
+        let (from, root) = (store.tree_path(&tree), &store);
+        move |into: &Path| {
+            remove_tree(into)?;
+            copy_tree(&from, into, how, None)?;
+            fs::create_dir(into.join("pkg/__pycache__")).unwrap();
+            fs::write(into.join("pkg/__pycache__/a.pyc"), root.root().to_str().unwrap()).unwrap();
+            Ok(())
+        }
+    };
+    let companion = || store.companion(&tree, "code", &make(Copying::Linked)).unwrap();
+    let why = |store: &Store| {
+        let mut found = store.verify(false).unwrap().bound;
+        assert!(found.len() < 2, "{found:?}");
+        found.pop().map(|(_, why)| why).unwrap_or_default()
+    };
+    store.companion(&tree, "copied", &make(Copying::Writable)).unwrap();
+    let replace = |path: PathBuf, text: &str| {
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, text).unwrap();
+    };
+    let damages: [(&dyn Fn(&Path), &str); 6] = [
+        (&|_| {}, ""),
+        (&|c| replace(c.join("pkg/a.py"), "a = 2"), "its `pkg/a.py` is not that of its tree"),
+        (&|c| fs::remove_file(c.join("c.py")).unwrap(), "it has no `c.py`"),
+        (&|c| fs::write(c.join("pkg/x.py"), "").unwrap(), "its `pkg/x.py` is not that of its tree"),
+        (
+            &|c| fs::write(c.join("pkg/__pycache__/a.pyc"), "").unwrap(),
+            "its `pkg/__pycache__` is not that of its tree",
+        ),
+        (&|_| flip(&store.tree_path(&tree).join("c.py")), "its tree is damaged"),
+    ];
+    for (damage, expected) in damages {
+        damage(&companion());
+        assert_eq!(why(&store), expected);
+        store.verify(true).unwrap();
+        assert!(store.verify(false).unwrap().is_clean(), "after {expected}");
+    }
+    assert!(!store.root().join("local").join(&tree.hex()[..2]).join(&tree.hex()[2..]).exists());
+    let (_temp, env) = stage(&store, &[("lib/x", "1")]);
+    let blob = store.add_blob_bytes(b"x").unwrap();
+    let hex = blob.hex();
+    let text = format!("../../../blobs/{}/{}", &hex[..2], &hex[2..]);
+    std::os::unix::fs::symlink(text, env.join("lib/y")).unwrap();
+    std::os::unix::fs::symlink("/env/nowhere", env.join("lib/z")).unwrap();
+    store.add_env("e", &env).unwrap();
+    assert_eq!(why(&store), "");
+    fs::remove_file(store.blob_path(&blob)).unwrap();
+    assert_eq!(why(&store), "its link `lib/y` leads nowhere");
+    store.verify(true).unwrap();
+    assert!(store.env("e").unwrap().is_none() && store.verify(false).unwrap().is_clean());
+}
+
+#[test]
 fn a_copy_of_the_store_is_a_store() {
     let (dir, store) = store();
     let (_temp, staged) = stage(&store, &[("a/b", "1")]);
@@ -138,7 +277,10 @@ fn a_newer_store_and_a_broken_database_are_named() {
     fs::write(root.join("state.sqlite"), "not a database at all").unwrap();
     let error = Store::open(&root).err().unwrap();
     assert_eq!(error.kind, crate::error::Kind::Environment);
-    assert_eq!(error.hints, ["move `state.sqlite` away: what it recorded is then made again"]);
+    assert_eq!(
+        error.hints,
+        ["`wheelwright store verify --repair` moves it aside: what it recorded is then made again"]
+    );
 }
 
 #[test]
