@@ -6,8 +6,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::FlockOperation;
 
@@ -23,7 +23,8 @@ const ENV_PINS: &str = "env-pins";
 /// The folder of this process below `tmp/`.
 pub(super) struct Session {
     path: PathBuf,
-    pins: File,
+    /// One writer at a time, of `env-pins` too: see [`append`].
+    pins: Mutex<File>,
     next: AtomicU64,
     /// Held while the process lives; the kernel lets go of it.
     lock: File,
@@ -100,13 +101,28 @@ impl Session {
         rustix::fs::flock(&lock, FlockOperation::LockExclusive).doing(doing)?;
         let pins = OpenOptions::new().append(true).create_new(true).open(path.join(PINS));
         let pins = pins.map_err(|e| explain(e, doing()))?;
-        Ok(Self { path, pins, next: AtomicU64::new(0), lock })
+        Ok(Self { path, pins: Mutex::new(pins), next: AtomicU64::new(0), lock })
     }
 
     fn pin(&self, held: &[Input]) -> std::io::Result<()> {
-        // One append is one write: threads do not interleave.
-        (&self.pins).write_all(&pack(held))
+        append(&self.pins.lock().unwrap_or_else(PoisonError::into_inner), &pack(held))
     }
+
+    fn pin_env(&self, name: &str) -> std::io::Result<()> {
+        let _alone = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = OpenOptions::new().append(true).create(true).open(self.path.join(ENV_PINS))?;
+        append(&file, format!("{name}\n").as_bytes())
+    }
+}
+
+/// Appends all or, on a disk that fills up meanwhile, nothing: a part of a
+/// record would shift all that come after it.
+fn append(mut file: &File, bytes: &[u8]) -> std::io::Result<()> {
+    let before = file.metadata()?.len();
+    file.write_all(bytes).inspect_err(|_| {
+        // The first error is the one to tell.
+        let _ = file.set_len(before);
+    })
 }
 
 /// Makes the first `NAME-0`, `NAME-1`, … that was not there: made, not looked
@@ -223,10 +239,8 @@ impl Store {
 
     /// Keeps an environment from every `gc` while this process lives.
     pub(super) fn pin_env(&self, name: &str) -> Result<()> {
-        let path = self.session()?.path.join(ENV_PINS);
-        let file = OpenOptions::new().append(true).create(true).open(&path);
-        let written = file.and_then(|mut file| file.write_all(format!("{name}\n").as_bytes()));
-        written.map_err(|e| explain(e, format!("failed to write `{}`", path.display())))
+        let session = self.session()?;
+        session.pin_env(name).map_err(|e| explain(e, format!("failed to write `{}`", session.path.display())))
     }
 
     /// Keeps what this process holds while the command lives that it becomes:

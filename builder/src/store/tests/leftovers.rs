@@ -42,6 +42,36 @@ fn a_nest_of_folders_is_swept_with_few_descriptors() {
 }
 
 #[test]
+fn a_pin_that_did_not_fit_does_not_spoil_the_next() {
+    use super::session::{env_pins_of, pins_of, sessions};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let test = "leftovers::a_pin_that_did_not_fit_does_not_spoil_the_next";
+    let Some(root) = child_job() else {
+        let (_dir, store) = store();
+        assert!(start(test, store.root().to_str().unwrap()).wait().unwrap().success());
+        return;
+    };
+    let pin = |text: &str| Input::Blob(Digest::of(text.as_bytes()));
+    let store = Store::open(Path::new(&root)).unwrap();
+    store.pin(&[pin("a"), pin("b")]).unwrap();
+    store.pin_env("one").unwrap();
+    let mine = sessions(store.root()).unwrap().remove(0).path;
+    // A disk with room for a part of what follows. The signal that comes with
+    // this limit is ignored by whoever started us.
+    let before = getrlimit(Resource::Fsize);
+    let small = |bytes| setrlimit(Resource::Fsize, Rlimit { current: Some(bytes), ..before });
+    small(80).unwrap();
+    assert!(store.pin(&[pin("c"), pin("d")]).is_err());
+    small(6).unwrap();
+    assert!(store.pin_env("two").is_err());
+    setrlimit(Resource::Fsize, before).unwrap();
+    store.pin(&[pin("e")]).unwrap();
+    store.pin_env("three").unwrap();
+    assert_eq!(pins_of(&mine), [pin("a"), pin("b"), pin("e")]);
+    assert_eq!(env_pins_of(&mine), ["one", "three"]);
+}
+
+#[test]
 fn what_cannot_be_swept_stops_nothing() {
     let (_dir, store) = store();
     let dead = dead_session(&store);
