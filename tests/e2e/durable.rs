@@ -224,22 +224,27 @@ fn a_nest_of_folders_hurts_nobody() {
     }
 }
 
-/// A file system of its own for the store, in a mount namespace that ends
-/// with the command.
+/// The store on a disk of its own, 96 MB, full to the last block.
 #[test]
-fn a_full_disk_is_the_machine_s_fault_and_leaves_a_clean_store() {
-    let big = "open('src/hub/big.bin', 'wb').write(__import__('os').urandom(24 << 20))\n";
-    let world = World::new(&[Project::new("hub", "1.0").hook(big)]);
+fn gc_makes_room_on_a_disk_that_is_full() {
+    let world = World::new(&[Project::new("hub", "1.0")]);
     std::fs::create_dir(world.path("store")).unwrap();
-    // What was said is kept: the store itself is gone with the namespace.
-    let script = "mount -t tmpfs -o size=8m tmpfs \"$0\" || exit 99\n\
-        \"$@\"; first=$?\n\
-        mount -o remount,size=200m \"$0\" || exit 99\n\
-        \"$1\" store verify >&2 || exit 98\n\
-        \"$@\" || exit 97\n\
-        \"$1\" store verify >&2 || exit 96\n\
-        exit $first";
-    let plain = world.command(&["build", "hub"]);
+    let script = "mount -t tmpfs -o size=96m tmpfs \"$0\" || exit 99\n\
+        \"$@\" || exit 98\n\
+        cat /dev/zero >\"$0/fill\" 2>/dev/null\n\
+        rm result\n\
+        \"$@\" 2>/dev/null && exit 97\n\
+        \"$1\" gc >&2 || exit 96\n\
+        \"$@\" || exit 95\n\
+        \"$1\" store verify >&2";
+    let output = in_a_mount_namespace(&world, script, &["build", "hub"]);
+    assert_eq!(output.code, Some(0), "{output}");
+}
+
+/// Runs a script with the store as `$0` and the program with its arguments as
+/// `$@`, in a mount namespace that ends with it.
+fn in_a_mount_namespace(world: &World, script: &str, args: &[&str]) -> crate::output::Output {
+    let plain = world.command(args);
     let mut command = Command::new("unshare");
     if rustix::process::geteuid().is_root() {
         command.arg("--mount");
@@ -249,8 +254,23 @@ fn a_full_disk_is_the_machine_s_fault_and_leaves_a_clean_store() {
     command.args(["/bin/sh", "-c", script]).arg(world.path("store")).arg(plain.get_program());
     command.args(plain.get_args()).current_dir(world.work("")).env_clear();
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let done = command.output().unwrap();
-    let output = crate::output::Output::new(&["build", "hub"], &done, &world.redactions());
+    crate::output::Output::new(args, &command.output().unwrap(), &world.redactions())
+}
+
+/// What was said is kept: the store itself is gone with the namespace.
+#[test]
+fn a_full_disk_is_the_machine_s_fault_and_leaves_a_clean_store() {
+    let big = "open('src/hub/big.bin', 'wb').write(__import__('os').urandom(24 << 20))\n";
+    let world = World::new(&[Project::new("hub", "1.0").hook(big)]);
+    std::fs::create_dir(world.path("store")).unwrap();
+    let script = "mount -t tmpfs -o size=8m tmpfs \"$0\" || exit 99\n\
+        \"$@\"; first=$?\n\
+        mount -o remount,size=200m \"$0\" || exit 99\n\
+        \"$1\" store verify >&2 || exit 98\n\
+        \"$@\" || exit 97\n\
+        \"$1\" store verify >&2 || exit 96\n\
+        exit $first";
+    let output = in_a_mount_namespace(&world, script, &["build", "hub"]);
     assert_eq!(output.code, Some(3), "{output}");
     output.says(&["hub 1.0", "No space left on device"]);
 }

@@ -96,7 +96,8 @@ pub enum Verb {
     Run(RunArgs),
     /// Look after the store.
     Store(StoreArgs),
-    /// Remove what no result, environment or running build needs.
+    /// Remove what no result, environment or running build needs, and failed
+    /// builds and toolboxes that were kept for more than a week.
     Gc(GcArgs),
     /// Say what this machine can do.
     Doctor,

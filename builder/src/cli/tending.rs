@@ -8,7 +8,7 @@ use super::{Outcome, json, print, settings};
 use crate::ambient::Ambient;
 use crate::error::{Error, Kind, count};
 use crate::exec::FactState;
-use crate::ops::machines::{open_store, open_store_to_repair};
+use crate::ops::machines::{open_store, open_store_to_collect, open_store_to_repair};
 use crate::ops::report::wire;
 use crate::ops::{add, recipes as texts};
 use crate::store::VerifyReport;
@@ -145,7 +145,7 @@ fn repaired(report: &VerifyReport) {
 
 /// `wheelwright gc`.
 pub fn gc(ambient: &Ambient, common: &Common, args: &GcArgs) -> Outcome {
-    let store = open_store(ambient, common.store.as_ref())?;
+    let store = open_store_to_collect(ambient, common.store.as_ref())?;
     let report = store.gc(args.dry_run)?;
     if common.json {
         print::result(&json::gc(&report, args.dry_run));
@@ -153,11 +153,12 @@ pub fn gc(ambient: &Ambient, common: &Common, args: &GcArgs) -> Outcome {
     }
     let word = if args.dry_run { "would remove" } else { "removed" };
     print::result(&format!(
-        "{word} {} files, {} folders, {} environments, {} results ({} MiB)",
+        "{word} {} files, {} folders, {} environments, {} results, {} leftovers ({} MiB)",
         report.blobs,
         report.trees,
         report.envs,
         report.realisations,
+        report.leftovers,
         report.freed >> 20
     ));
     if !common.quiet {

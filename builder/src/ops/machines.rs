@@ -71,6 +71,11 @@ pub fn open_store(ambient: &Ambient, store: Option<&PathBuf>) -> Result<Store> {
     Store::open(&store_root(ambient, store)?)
 }
 
+/// [`open_store`] for a collection, which may have to work on a full disk.
+pub fn open_store_to_collect(ambient: &Ambient, store: Option<&PathBuf>) -> Result<Store> {
+    Store::open_to_collect(&store_root(ambient, store)?)
+}
+
 /// [`open_store`], moving a database that cannot be opened aside.
 pub fn open_store_to_repair(ambient: &Ambient, store: Option<&PathBuf>) -> Result<(Store, Option<PathBuf>)> {
     Store::open_to_repair(&store_root(ambient, store)?)

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::input::{Input, unpack};
+use super::leftover::remove_lock;
 use super::realisation::Output;
 use super::realised::outputs;
 use super::roots::Reach;
@@ -35,6 +36,8 @@ pub struct GcReport {
     pub envs: usize,
     /// Forgotten realisations.
     pub realisations: usize,
+    /// Removed locks of the dead, old failed builds and old toolboxes.
+    pub leftovers: usize,
     /// Bytes on disk that are free now.
     pub freed: u64,
 }
@@ -44,12 +47,13 @@ enum Victim {
     Blob(PathBuf),
     Tree(PathBuf),
     Env(PathBuf),
+    Leftover(PathBuf),
 }
 
 impl Victim {
     fn path(&self) -> &Path {
         match self {
-            Victim::Blob(p) | Victim::Tree(p) | Victim::Env(p) => p,
+            Victim::Blob(p) | Victim::Tree(p) | Victim::Env(p) | Victim::Leftover(p) => p,
         }
     }
 }
@@ -66,6 +70,12 @@ impl Store {
     /// through what it was made from. With `dry_run` nothing is removed and
     /// the report says what would be.
     pub fn gc(&self, dry_run: bool) -> Result<GcReport> {
+        let report = self.collect(dry_run);
+        self.keep_room();
+        report
+    }
+
+    fn collect(&self, dry_run: bool) -> Result<GcReport> {
         let trash = self.temp_dir()?;
         let mut report = GcReport::default();
         let gate = Gate::exclusive(self.root())?;
@@ -82,12 +92,18 @@ impl Store {
         report.dead_roots = dead.iter().map(|root| root.link.clone()).collect();
         let gone: Vec<StepKey> = rows.iter().map(|r| r.key).filter(|k| !live.rows.contains(k)).collect();
         report.realisations = gone.len();
-        let victims = self.victims(&live)?;
+        let mut victims = self.victims(&live)?;
+        let leftovers = self.leftovers(report.running > 0)?;
+        report.leftovers = leftovers.locks.len() + leftovers.folders.len();
+        victims.extend(leftovers.folders.into_iter().map(Victim::Leftover));
+        // First forgotten, then removed: nothing is remembered that is not there.
+        let forget = || self.state().forget(&gone).and_then(|()| self.forget_roots(&dead));
+        // Forgetting writes, too. Where there is no room for it even so, what
+        // goes makes room; a lookup forgets by itself what it does not find.
+        let forgotten = dry_run || forget().is_ok();
         if !dry_run {
-            // First forgotten, then removed: nothing is remembered that is not there.
-            self.state().forget(&gone)?;
-            self.forget_roots(&dead)?;
             crate::tree::fault::point();
+            leftovers.locks.iter().for_each(|path| remove_lock(path));
         }
         for (n, victim) in victims.iter().enumerate() {
             report.freed += disk_use(victim.path());
@@ -95,10 +111,16 @@ impl Store {
                 Victim::Blob(_) => report.blobs += 1,
                 Victim::Tree(_) => report.trees += 1,
                 Victim::Env(_) => report.envs += 1,
+                Victim::Leftover(_) => {}
             }
             if !dry_run {
                 move_away(victim.path(), &trash.path().join(n.to_string()))?;
             }
+        }
+        if !forgotten {
+            // What was moved away still takes its room.
+            drop(trash);
+            forget()?;
         }
         drop(gate);
         self.sweep_partial(dry_run, &mut report);

@@ -99,7 +99,7 @@ fn sign(file: &mut File) -> std::io::Result<()> {
     write!(file, "process {}", std::process::id())
 }
 
-fn is_still(file: &File, path: &Path) -> bool {
+pub(super) fn is_still(file: &File, path: &Path) -> bool {
     match (rustix::fs::fstat(file), rustix::fs::stat(path)) {
         (Ok(held), Ok(named)) => (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino),
         _ => false,

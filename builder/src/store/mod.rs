@@ -10,6 +10,7 @@
 //! envs/                environments and applications of this host
 //! locks/               one file a key that is being made
 //! tmp/<pid>-…/         one folder a living process, with its lock and its pins
+//! ballast              room for a collection on a full disk
 //! state.sqlite         realisations, histories, roots, small memories
 //! ```
 //! Whatever is taken hold of (looked up, added) is *pinned* by the process
@@ -24,10 +25,12 @@ use crate::error::{Error, IoContext as _, Result};
 use crate::key::{Digest, TreeDigest};
 use crate::tree::fs;
 
+mod ballast;
 mod blobs;
 mod bound;
 mod gc;
 mod input;
+mod leftover;
 mod lock;
 mod memory;
 pub mod realisation;

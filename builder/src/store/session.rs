@@ -101,6 +101,7 @@ impl Session {
         rustix::fs::flock(&lock, FlockOperation::LockExclusive).doing(doing)?;
         let pins = OpenOptions::new().append(true).create_new(true).open(path.join(PINS));
         let pins = pins.map_err(|e| explain(e, doing()))?;
+        super::ballast::make(root);
         Ok(Self { path, pins: Mutex::new(pins), next: AtomicU64::new(0), lock })
     }
 

@@ -72,6 +72,51 @@ fn a_pin_that_did_not_fit_does_not_spoil_the_next() {
 }
 
 #[test]
+fn locks_of_the_dead_and_old_folders_go() {
+    let (_dir, store) = store();
+    let at = |name: &str| store.root().join(name);
+    let week = std::time::Duration::from_secs(8 * 24 * 3600);
+    let long_ago = fs::FileTimes::new().set_modified(std::time::SystemTime::now() - week);
+    for name in ["failed/old-1", "failed/new-1", "toolbox/old", "toolbox/new"] {
+        fs::create_dir_all(at(name)).unwrap();
+        fs::write(at(name).join("f"), "").unwrap();
+        if name.contains("old") {
+            fs::File::open(at(name)).unwrap().set_times(long_ago).unwrap();
+        }
+    }
+    fs::write(at("locks").join(key("dead").hex()), "process 1").unwrap();
+    let held = store.lock(&key("held"), &mut |_| {}).unwrap();
+    let other = Store::open(store.root()).unwrap();
+    let _temp = other.temp_dir().unwrap();
+    assert_eq!(store.gc(true).unwrap().leftovers, 2);
+    assert_eq!(store.gc(false).unwrap().leftovers, 2);
+    let left = |name: &str| {
+        let mut names: Vec<_> =
+            fs::read_dir(at(name)).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(left("locks").len(), 2, "the gate and the held one: {:?}", left("locks"));
+    assert_eq!((left("failed"), left("toolbox").len()), (vec!["new-1".to_owned()], 2));
+    drop((_temp, other, held));
+    assert_eq!(store.gc(false).unwrap().leftovers, 1, "a toolbox, now that nobody uses it");
+    assert_eq!((left("locks"), left("toolbox")), (vec!["gate".to_owned()], vec!["new".to_owned()]));
+}
+
+#[test]
+fn a_collection_has_room_to_begin_with() {
+    let (_dir, store) = store();
+    let ballast = store.root().join("ballast");
+    assert!(!ballast.exists());
+    store.has_blob(&Digest::of(b"x")).unwrap();
+    assert_eq!(fs::metadata(&ballast).unwrap().len(), 2 << 20);
+    let collecting = Store::open_to_collect(store.root()).unwrap();
+    assert!(!ballast.exists());
+    collecting.gc(false).unwrap();
+    assert!(ballast.exists());
+}
+
+#[test]
 fn what_cannot_be_swept_stops_nothing() {
     let (_dir, store) = store();
     let dead = dead_session(&store);
