@@ -107,6 +107,7 @@ pub fn gc(report: &GcReport, dry_run: bool) -> String {
         "folders": report.trees,
         "environments": report.envs,
         "results": report.realisations,
+        "leftovers": report.leftovers,
         "bytes": report.freed,
         "roots": report.roots,
         "dead_roots": report.dead_roots,

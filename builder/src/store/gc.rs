@@ -105,26 +105,33 @@ impl Store {
             crate::tree::fault::point();
             leftovers.locks.iter().for_each(|path| remove_lock(path));
         }
+        let mut failed = None;
         for (n, victim) in victims.iter().enumerate() {
-            report.freed += disk_use(victim.path());
             match victim {
                 Victim::Blob(_) => report.blobs += 1,
                 Victim::Tree(_) => report.trees += 1,
                 Victim::Env(_) => report.envs += 1,
                 Victim::Leftover(_) => {}
             }
-            if !dry_run {
-                move_away(victim.path(), &trash.path().join(n.to_string()))?;
+            if dry_run {
+                report.freed += disk_use(victim.path());
+            } else if let Err(e) = move_away(victim.path(), &trash.path().join(n.to_string())) {
+                // Another user's, say: no reason to keep the rest.
+                failed = failed.or(Some(e));
             }
         }
-        if !forgotten {
+        if forgotten {
+            // Counting takes its time, and others wait for the gate.
+            drop(gate);
+            report.freed += below(trash.path()).map(|path| disk_use(&path)).sum::<u64>();
+        } else {
+            report.freed += below(trash.path()).map(|path| disk_use(&path)).sum::<u64>();
             // What was moved away still takes its room.
             drop(trash);
             forget()?;
         }
-        drop(gate);
         self.sweep_partial(dry_run, &mut report);
-        Ok(report)
+        failed.map_or(Ok(report), Err)
     }
 
     /// Beginnings of downloads. Whoever goes on with one has taken it away, and
@@ -229,6 +236,9 @@ pub(super) fn entries(base: &Path) -> Result<Vec<(Digest, PathBuf)>> {
     let mut out = Vec::new();
     for first in std::fs::read_dir(base).doing(doing)? {
         let first = first.doing(doing)?;
+        if !first.path().is_dir() {
+            continue;
+        }
         for entry in std::fs::read_dir(first.path()).doing(doing)? {
             let entry = entry.doing(doing)?;
             let names = (first.file_name(), entry.file_name());
@@ -258,6 +268,10 @@ pub(super) fn move_away(path: &Path, trash: &Path) -> Result<()> {
     }
 }
 
+pub(super) fn below(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
 /// Bytes a file or folder takes on disk; files with further names elsewhere
 /// give nothing back.
 fn disk_use(path: &Path) -> u64 {
@@ -267,7 +281,7 @@ fn disk_use(path: &Path) -> u64 {
     while let Some(path) = todo.pop() {
         let Ok(meta) = path.symlink_metadata() else { continue };
         if meta.is_dir() {
-            todo.extend(std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+            todo.extend(below(&path));
         }
         if meta.is_dir() || meta.nlink() == 1 {
             bytes += meta.blocks() * 512;

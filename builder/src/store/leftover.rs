@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::FlockOperation;
 
+use super::gc::below;
 use super::session::open_lock;
 use super::{Store, lock};
 use crate::error::Result;
@@ -32,15 +33,15 @@ impl Store {
     pub(super) fn leftovers(&self, running: bool) -> Result<Leftovers> {
         let now = Duration::from_millis(self.state().stamp()?.parse().unwrap_or(0));
         let mut found = Leftovers::default();
-        for path in listed(&self.root().join("locks")) {
+        for path in below(&self.root().join("locks")) {
             // The gate is held by us.
             if path.file_name().is_some_and(|name| name != "gate") && !is_held(&path) {
                 found.locks.push(path);
             }
         }
-        found.folders.extend(listed(&self.root().join("failed")).filter(|path| is_old(path, now)));
+        found.folders.extend(below(&self.root().join("failed")).filter(|path| is_old(path, now)));
         if !running {
-            found.folders.extend(listed(&self.root().join("toolbox")).filter(|path| is_old(path, now)));
+            found.folders.extend(below(&self.root().join("toolbox")).filter(|path| is_old(path, now)));
         }
         Ok(found)
     }
@@ -60,10 +61,6 @@ pub(super) fn remove_lock(path: &Path) {
 fn is_held(path: &Path) -> bool {
     std::fs::File::open(path)
         .is_ok_and(|file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared).is_err())
-}
-
-fn listed(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
 fn is_old(path: &Path, now: Duration) -> bool {

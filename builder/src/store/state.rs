@@ -65,6 +65,9 @@ pub(super) fn sql(e: rusqlite::Error) -> Error {
     let error = Error::environment("failed to use the store's database `state.sqlite`").because(e);
     match code {
         Some(Code::DiskFull) => error.hint("the disk is full: `wheelwright gc` removes what no root needs"),
+        Some(Code::SystemIoFailure) => {
+            error.hint("if the disk is full: `wheelwright gc` removes what no root needs")
+        }
         Some(Code::ReadOnly | Code::CannotOpen | Code::PermissionDenied) => {
             error.hint("the store must be writable: choose another folder with WHEELWRIGHT_STORE")
         }

@@ -45,7 +45,11 @@ pub fn environment(machines: &Machines, installs: &[&Realisation], purpose: Purp
     if let Some(place) = machines.store.env(&name)? {
         return Ok(place);
     }
-    let _lock = machines.store.lock(&step_key, &mut |_| {})?;
+    let going = || !machines.stop.is_stopped();
+    let lock = machines.store.lock_while(&step_key, &mut |_| {}, &going)?;
+    let _lock = lock.ok_or_else(|| {
+        Error::new(Kind::Stopped, "stopped while another run was making the same environment")
+    })?;
     if let Some(place) = machines.store.env(&name)? {
         return Ok(place);
     }

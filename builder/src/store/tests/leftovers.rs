@@ -104,6 +104,28 @@ fn locks_of_the_dead_and_old_folders_go() {
 }
 
 #[test]
+fn what_cannot_be_collected_keeps_nothing_else() {
+    let (_dir, store) = store();
+    let (_temp, staged) = stage(&store, &[("a", "1")]);
+    let tree = store.tree_path(&store.add_tree(&staged).unwrap());
+    let blob = store.blob_path(&store.add_blob_bytes(b"x").unwrap());
+    let root = store.root().to_owned();
+    drop((_temp, store));
+    fs::write(root.join("blobs/stray"), "").unwrap();
+    let store = Store::open(&root).unwrap();
+    // Not even root can move a mount point; see below.
+    let mounted = rustix::mount::mount_bind(&blob, &blob).is_ok();
+    let collected = store.gc(false);
+    if mounted {
+        rustix::mount::unmount(&blob, rustix::mount::UnmountFlags::DETACH).unwrap();
+    }
+    assert_eq!(collected.is_err(), mounted);
+    assert!(!tree.exists());
+    store.gc(false).unwrap();
+    assert!(!blob.exists());
+}
+
+#[test]
 fn a_collection_has_room_to_begin_with() {
     let (_dir, store) = store();
     let ballast = store.root().join("ballast");
