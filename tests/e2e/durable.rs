@@ -224,6 +224,29 @@ fn a_nest_of_folders_hurts_nobody() {
     }
 }
 
+#[test]
+fn a_damaged_database_is_repaired_and_results_stay() {
+    let world = World::new(&[Project::new("hub", "1.0")]);
+    world.ok(&["build", "hub"]);
+    for damage in ["no database at all", ""] {
+        let path = world.path("store/state.sqlite");
+        let mut bytes = std::fs::read(&path).unwrap();
+        match damage {
+            // Of pages only: it can still be opened.
+            "" => bytes[4096..].fill(0xa5),
+            text => bytes = text.into(),
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let output = world.fails(3, &["store", "verify"]);
+        assert!(output.stderr.contains("`wheelwright store verify --repair`"), "{output}");
+        let output = world.ok(&["store", "verify", "--repair"]);
+        assert!(output.stderr.contains("the database was damaged and is `"), "{output}");
+        world.ok(&["store", "verify"]);
+        assert_eq!(world.python("import hub; print(hub.VERSION)"), "1.0");
+        assert!(world.build(&["hub"]).ran().contains(&"hub 1.0 build".to_owned()));
+    }
+}
+
 /// The store on a disk of its own, 96 MB, full to the last block.
 #[test]
 fn gc_makes_room_on_a_disk_that_is_full() {

@@ -215,7 +215,8 @@ fn companions_and_environments_are_looked_at_too() {
         fs::remove_file(&path).unwrap();
         fs::write(&path, text).unwrap();
     };
-    let damages: [(&dyn Fn(&Path), &str); 6] = [
+    type Damage<'a> = &'a dyn Fn(&Path);
+    let damages: [(Damage<'_>, &str); 6] = [
         (&|_| {}, ""),
         (&|c| replace(c.join("pkg/a.py"), "a = 2"), "its `pkg/a.py` is not that of its tree"),
         (&|c| fs::remove_file(c.join("c.py")).unwrap(), "it has no `c.py`"),
