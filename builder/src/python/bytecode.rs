@@ -212,7 +212,12 @@ mod tests {
     }
 
     fn real() -> PathBuf {
-        let search = crate::python::Search { path: vec!["/usr/bin".into()], home: None, cwd: "/".into() };
+        let search = crate::python::Search {
+            path: vec!["/usr/bin".into()],
+            home: None,
+            cwd: "/".into(),
+            pyenv_version: None,
+        };
         crate::python::discover(&search, None, crate::python::Memo::none()).unwrap().exe
     }
 

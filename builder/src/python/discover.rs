@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use recipes::target::{Target, cpython_tags};
 
 use super::probe::{ask, file_key, linker_key, probe};
-use super::{Facts, Interpreter, Memo, NEWEST, OLDEST, Search, identity, libraries, platforms};
+use super::{Facts, Interpreter, Memo, NEWEST, OLDEST, Search, identity, libraries, platforms, shims};
 use crate::error::{Error, Result};
 
 /// What was asked for.
@@ -192,6 +192,10 @@ fn resolve(candidate: &Path, search: &Search) -> Result<PathBuf, String> {
     // A shim may lead to a virtual environment, which leads to an interpreter.
     for _ in 0..4 {
         if is_script(&path) {
+            if let Some(known) = shims::behind(&path, search) {
+                path = known;
+                continue;
+            }
             let line = ask(&path, "import sys; print(sys.executable)", search)
                 .map_err(|why| format!("is a script that leads nowhere: {why}"))?;
             path = PathBuf::from(line.trim_end());

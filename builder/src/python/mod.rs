@@ -9,6 +9,7 @@ mod identity;
 mod libraries;
 mod platforms;
 mod probe;
+mod shims;
 
 use std::path::{Path, PathBuf};
 
@@ -36,13 +37,16 @@ pub struct Search {
     pub home: Option<PathBuf>,
     /// Where a relative path that is asked for starts.
     pub cwd: PathBuf,
+    /// `$PYENV_VERSION`, which decides what pyenv's shims stand for.
+    pub pyenv_version: Option<String>,
 }
 
 impl Search {
     /// As the user's surroundings say.
     pub fn of(ambient: &Ambient) -> Self {
         let path = ambient.var_os("PATH").map(|p| std::env::split_paths(p).collect()).unwrap_or_default();
-        Self { path, home: ambient.home.clone(), cwd: ambient.cwd.clone() }
+        let pyenv_version = ambient.var("PYENV_VERSION").map(str::to_owned);
+        Self { path, home: ambient.home.clone(), cwd: ambient.cwd.clone(), pyenv_version }
     }
 }
 

@@ -171,7 +171,8 @@ pub fn probe(exe: &Path, memo: Memo<'_>) -> Result<Facts, String> {
 }
 
 /// Runs a program in an otherwise empty environment and gives what it prints.
-/// A shim needs `PATH` and `HOME` to find the real interpreter.
+/// A shim needs `PATH` and `HOME` to find the real interpreter, and looks for
+/// the version that is wanted in a variable and in the working folder.
 pub fn ask(exe: &Path, program: &str, search: &Search) -> Result<String, String> {
     let mut command = Command::new(exe);
     command.args(["-I", "-S", "-c", program]).env_clear().env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
@@ -181,7 +182,11 @@ pub fn ask(exe: &Path, program: &str, search: &Search) -> Result<String, String>
     if let Some(home) = &search.home {
         command.env("HOME", home);
     }
-    let output = command.current_dir("/").output().map_err(|e| format!("it cannot be started: {e}"))?;
+    if let Some(version) = &search.pyenv_version {
+        command.env("PYENV_VERSION", version);
+    }
+    let folder = if search.cwd.is_dir() { search.cwd.as_path() } else { Path::new("/") };
+    let output = command.current_dir(folder).output().map_err(|e| format!("it cannot be started: {e}"))?;
     if !output.status.success() {
         let log = String::from_utf8_lossy(&output.stderr);
         let last = log.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("it says nothing").trim();

@@ -12,7 +12,7 @@ fn home() -> PathBuf {
 }
 
 fn everywhere() -> Search {
-    Search { path: vec!["/usr/bin".into()], home: Some(home()), cwd: "/".into() }
+    Search { path: vec!["/usr/bin".into()], home: Some(home()), cwd: "/".into(), pyenv_version: None }
 }
 
 fn all() -> Vec<Interpreter> {
@@ -53,7 +53,8 @@ fn an_error_lists_what_was_found() {
     std::fs::write(folder.path().join("python3"), "#!/bin/sh\necho no such version >&2; exit 127\n").unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(folder.path().join("python3"), mode).unwrap();
-    let search = Search { path: vec![folder.path().into()], home: None, cwd: "/".into() };
+    let search =
+        Search { path: vec![folder.path().into()], home: None, cwd: "/".into(), pyenv_version: None };
     let error = discover(&search, Some("3.12"), Memo::none()).unwrap_err();
     let text = error.to_string().replace(&folder.path().display().to_string(), "DIR");
     expect_test::expect!["failed to find CPython 3.12: `DIR/python3`: is a script that leads nowhere: it failed when asked what it is (exit status: 127): no such version"].assert_eq(&text);
@@ -67,7 +68,12 @@ fn an_error_lists_what_was_found() {
 #[test]
 fn another_version_than_the_one_asked_for_is_not_taken() {
     let some = discover(&everywhere(), None, Memo::none()).unwrap();
-    let search = Search { path: vec![some.exe.parent().unwrap().to_owned()], home: None, cwd: "/".into() };
+    let search = Search {
+        path: vec![some.exe.parent().unwrap().to_owned()],
+        home: None,
+        cwd: "/".into(),
+        pyenv_version: None,
+    };
     let error = discover(&search, Some("3.99"), Memo::none()).unwrap_err();
     assert!(error.causes.iter().any(|c| c.ends_with(&format!("is {}", some.facts.full_version))), "{error}");
 }
