@@ -1,12 +1,16 @@
 //! `cargo xtask`: the project's own chores, one word each.
 //!
-//! Knows cargo's command line. Must never know how wheelwright works inside.
+//! Knows cargo's command line. Must never know how wheelwright works inside
+//! (`bench` knows its command line, its report and where a store keeps files).
+
+mod bench;
 
 use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
 cargo xtask ci [--all]   formatting, lints, every test (--all: the long real sets, too)
 cargo xtask bless        accept the expectations the tests see now
+cargo xtask bench        the corpus beside its peers (--help: how)
 cargo xtask schema       print the JSON Schema of recipes";
 
 fn main() -> ExitCode {
@@ -15,6 +19,7 @@ fn main() -> ExitCode {
     let commands: Vec<Vec<&str>> = match words.as_slice() {
         ["ci"] => ci(),
         ["ci", "--all"] => [ci(), long()].concat(),
+        ["bench", rest @ ..] => return bench::main(rest),
         ["bless"] => return run(&["test", "--workspace"], Some(("UPDATE_EXPECT", "1"))),
         ["schema"] => vec![vec!["run", "--quiet", "--package", "builder", "--", "schema"]],
         _ => {
@@ -44,7 +49,15 @@ fn ci() -> Vec<Vec<&'static str>> {
 fn long() -> Vec<Vec<&'static str>> {
     vec![
         vec!["run", "--release", "--", "build", "--base", "--no-link"],
-        vec!["run", "--release", "--", "build", "recipe-examples/corpus", "--no-link"],
+        vec![
+            "run",
+            "--release",
+            "--",
+            "build",
+            "recipe-examples/corpus",
+            "recipe-examples/toolz.toml",
+            "--no-link",
+        ],
     ]
 }
 
