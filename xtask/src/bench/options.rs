@@ -110,3 +110,20 @@ impl Options {
         self.skip.split(',').any(|skipped| skipped == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_or_refused() {
+        let parse = |words: &[&str]| Options::parse(words, Path::new("/root"));
+        let options = parse(&["--skip", "numpy,contourpy", "--set", "native", "--quick"]).unwrap();
+        assert!(options.skips("numpy") && !options.skips("num"));
+        assert_eq!((options.set.as_str(), options.rounds), ("native", 1));
+        assert_eq!(options.peers, Path::new("/root/target/bench/peers"));
+        for bad in [&["--set", "all"][..], &["--rounds", "many"], &["--rounds"], &["--loud", "very"]] {
+            assert!(parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

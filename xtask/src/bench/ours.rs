@@ -122,7 +122,7 @@ impl Ours<'_> {
         let text = std::fs::read_to_string(&log).unwrap_or_default();
         let report: Value = serde_json::from_str(&text)
             .map_err(|e| format!("`{line}` ended with {status} and no report ({e}): {}", errors(&log)))?;
-        let (ran, mut failures) = self.judged(&report);
+        let (ran, mut failures) = judged(&report, &self.goals);
         if wheels {
             let made = std::fs::read_dir(&out).map_or(0, Iterator::count);
             if made != self.goals.len() {
@@ -132,32 +132,6 @@ impl Ours<'_> {
         }
         let (wall, cpu, others) = (took.wall, took.cpu, took.others);
         Ok(Sample { line: line.to_owned(), round, wall, cpu, others, failures, ran })
-    }
-
-    /// What ran, in words, and what failed.
-    fn judged(&self, report: &Value) -> (String, Vec<String>) {
-        let (mut goals, mut others, mut checks) = (0, 0, 0);
-        let mut failures = Vec::new();
-        for step in report["steps"].as_array().into_iter().flatten() {
-            let text = |key: &str| step[key].as_str().unwrap_or_default();
-            match (text("step"), text("outcome")) {
-                (kind, "failed" | "skipped" | "not-started") => {
-                    failures.push(format!("{kind} of {}", text("package")));
-                }
-                ("build", "done" | "identical") => {
-                    let goal = text("package").replacen(' ', "==", 1);
-                    *(if self.goals.contains(&goal) { &mut goals } else { &mut others }) += 1;
-                }
-                ("imports", "done" | "identical") => checks += 1,
-                _ => {}
-            }
-        }
-        if report["ok"] != true && failures.is_empty() {
-            failures.push("the run".to_owned());
-        }
-        let counts = [(goals, "builds"), (others, "builds of what they need"), (checks, "import checks")];
-        let told = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
-        (told.collect::<Vec<_>>().join(", "), failures)
     }
 
     /// Environments of all goals; the import checks compiled their byte code before.
@@ -214,6 +188,32 @@ impl Ours<'_> {
     }
 }
 
+/// What ran, in words, and what failed.
+fn judged(report: &Value, goals: &[String]) -> (String, Vec<String>) {
+    let (mut own, mut others, mut checks) = (0, 0, 0);
+    let mut failures = Vec::new();
+    for step in report["steps"].as_array().into_iter().flatten() {
+        let text = |key: &str| step[key].as_str().unwrap_or_default();
+        match (text("step"), text("outcome")) {
+            (kind, "failed" | "skipped" | "not-started") => {
+                failures.push(format!("{kind} of {}", text("package")));
+            }
+            ("build", "done" | "identical") => {
+                let goal = text("package").replacen(' ', "==", 1);
+                *(if goals.contains(&goal) { &mut own } else { &mut others }) += 1;
+            }
+            ("imports", "done" | "identical") => checks += 1,
+            _ => {}
+        }
+    }
+    if report["ok"] != true && failures.is_empty() {
+        failures.push("the run".to_owned());
+    }
+    let counts = [(own, "builds"), (others, "builds of what they need"), (checks, "import checks")];
+    let told = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    (told.collect::<Vec<_>>().join(", "), failures)
+}
+
 /// Where a program's talk went.
 fn errors(log: &Path) -> String {
     let text = std::fs::read_to_string(log.with_extension("err")).unwrap_or_default();
@@ -246,5 +246,31 @@ pub fn run(command: &mut Command) -> Result<(), String> {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{program}` ended with {status}")),
         Err(e) => Err(format!("failed to start `{program}`: {e}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::judged;
+
+    #[test]
+    fn a_report_says_what_ran_and_what_did_not() {
+        let goals = ["six==1.17.0".to_owned()];
+        let step = |package: &str, step: &str, outcome: &str| json!({ "package": package, "step": step, "outcome": outcome, "seconds": 0.1 });
+        let mut report = json!({ "ok": true, "steps": [
+            step("six 1.17.0", "fetch", "reused"),
+            step("six 1.17.0", "build", "done"),
+            step("wheel 0.46.0", "build", "identical"),
+            step("hatchling 1.33.0", "build", "reused"),
+            step("six 1.17.0", "imports", "done"),
+        ]});
+        let ran = "1 builds, 1 builds of what they need, 1 import checks".to_owned();
+        assert_eq!(judged(&report, &goals), (ran.clone(), Vec::new()));
+        report["ok"] = false.into();
+        assert_eq!(judged(&report, &goals), (ran, vec!["the run".to_owned()]));
+        report["steps"] = json!([step("six 1.17.0", "build", "failed")]);
+        assert_eq!(judged(&report, &goals), (String::new(), vec!["build of six 1.17.0".to_owned()]));
     }
 }
