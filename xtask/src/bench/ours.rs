@@ -124,10 +124,7 @@ impl Ours<'_> {
             .map_err(|e| format!("`{line}` ended with {status} and no report ({e}): {}", errors(&log)))?;
         let (ran, mut failures) = judged(&report, &self.goals);
         if wheels {
-            let made = std::fs::read_dir(&out).map_or(0, Iterator::count);
-            if made != self.goals.len() {
-                failures.push(format!("{made} wheels"));
-            }
+            failures.extend(without_wheel(&self.goals, &out));
             remove(&out)?;
         }
         let (wall, cpu, others) = (took.wall, took.cpu, took.others);
@@ -214,6 +211,18 @@ fn judged(report: &Value, goals: &[String]) -> (String, Vec<String>) {
     (told.collect::<Vec<_>>().join(", "), failures)
 }
 
+/// The goals that have no wheel in a folder. It holds those of what they need
+/// at run time, too.
+fn without_wheel(goals: &[String], folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let wheels: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let is_there = |goal: &str| {
+        let start = format!("{}-", goal.replace('-', "_").replace("==", "-"));
+        wheels.iter().any(|wheel| wheel.to_lowercase().starts_with(&start))
+    };
+    goals.iter().filter(|goal| !is_there(goal)).map(|goal| format!("no wheel of {goal}")).collect()
+}
+
 /// Where a program's talk went.
 fn errors(log: &Path) -> String {
     let text = std::fs::read_to_string(log.with_extension("err")).unwrap_or_default();
@@ -253,7 +262,7 @@ pub fn run(command: &mut Command) -> Result<(), String> {
 mod tests {
     use serde_json::json;
 
-    use super::judged;
+    use super::{judged, without_wheel};
 
     #[test]
     fn a_report_says_what_ran_and_what_did_not() {
@@ -272,5 +281,18 @@ mod tests {
         assert_eq!(judged(&report, &goals), (ran, vec!["the run".to_owned()]));
         report["steps"] = json!([step("six 1.17.0", "build", "failed")]);
         assert_eq!(judged(&report, &goals), (String::new(), vec!["build of six 1.17.0".to_owned()]));
+    }
+
+    #[test]
+    fn a_goal_without_a_wheel_is_named() {
+        let goals = ["more-itertools==11.2.1", "six==1.17.0", "zipp==4.1.2"].map(str::to_owned);
+        let folder = std::env::temp_dir().join(format!("xtask-wheels-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        for name in ["more_itertools-11.2.1-py3-none-any.whl", "six-1.17.0-py2.py3-none-any.whl"] {
+            std::fs::write(folder.join(name), "").unwrap();
+        }
+        let found = without_wheel(&goals, &folder);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(found, ["no wheel of zipp==4.1.2"]);
     }
 }
