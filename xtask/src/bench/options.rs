@@ -16,7 +16,7 @@ cargo xtask bench [OPTIONS]   the corpus, with wheelwright and with its peers, i
   --lines LINE,...    the referee's lines [all of them]
   --peers DIR         what `peers.py prepare DIR` made [target/bench/peers]
   --referee FILE      peers.py [../shared/corpus/bench/peers.py beside this workspace]
-  --work DIR          parent of the temporary folder, best on a tmpfs [/dev/shm]
+  --work DIR          parent of the temporary folder, best on a tmpfs; it stays after a Ctrl-C [/dev/shm]
   --wheelwright FILE  the program to measure [a release build of this workspace]
   --json FILE         the raw numbers [target/bench/bench.json]
   --into FILE         a Markdown file whose section between the bench marks is replaced";

@@ -5,8 +5,9 @@
 //!
 //! All goals carry the referee's SOURCE_DATE_EPOCH through an overlay. So both
 //! sides build with the same one, and in a store where everything is built
-//! already exactly the goals have to be built again: an output that comes out
-//! as it was stops what lies above it.
+//! already exactly the goals have to be unpacked and built again: an output
+//! that comes out as it was stops what lies above it (and so does a wheel: its
+//! install is there).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -187,7 +188,7 @@ impl Ours<'_> {
 
 /// What ran, in words, and what failed.
 fn judged(report: &Value, goals: &[String]) -> (String, Vec<String>) {
-    let (mut own, mut others, mut checks) = (0, 0, 0);
+    let (mut own, mut others, mut same, mut checks) = (0, 0, 0, 0);
     let mut failures = Vec::new();
     for step in report["steps"].as_array().into_iter().flatten() {
         let text = |key: &str| step[key].as_str().unwrap_or_default();
@@ -195,7 +196,8 @@ fn judged(report: &Value, goals: &[String]) -> (String, Vec<String>) {
             (kind, "failed" | "skipped" | "not-started") => {
                 failures.push(format!("{kind} of {}", text("package")));
             }
-            ("build", "done" | "identical") => {
+            ("build", "identical") => same += 1,
+            ("build", "done") => {
                 let goal = text("package").replacen(' ', "==", 1);
                 *(if goals.contains(&goal) { &mut own } else { &mut others }) += 1;
             }
@@ -206,7 +208,12 @@ fn judged(report: &Value, goals: &[String]) -> (String, Vec<String>) {
     if report["ok"] != true && failures.is_empty() {
         failures.push("the run".to_owned());
     }
-    let counts = [(own, "builds"), (others, "builds of what they need"), (checks, "import checks")];
+    let counts = [
+        (own, "builds"),
+        (others, "builds of what they need"),
+        (same, "found as they were"),
+        (checks, "import checks"),
+    ];
     let told = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
     (told.collect::<Vec<_>>().join(", "), failures)
 }
@@ -275,7 +282,7 @@ mod tests {
             step("hatchling 1.33.0", "build", "reused"),
             step("six 1.17.0", "imports", "done"),
         ]});
-        let ran = "1 builds, 1 builds of what they need, 1 import checks".to_owned();
+        let ran = "1 builds, 1 found as they were, 1 import checks".to_owned();
         assert_eq!(judged(&report, &goals), (ran.clone(), Vec::new()));
         report["ok"] = false.into();
         assert_eq!(judged(&report, &goals), (ran, vec!["the run".to_owned()]));
