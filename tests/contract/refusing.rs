@@ -164,6 +164,24 @@ fn tracing_keys_and_kernel_programs_are_refused() {
 }
 
 #[test]
+fn objects_that_all_of_the_host_shares_are_out_of_reach() {
+    let name = "refusing::objects_that_all_of_the_host_shares_are_out_of_reach";
+    at(name, KEPT, |bench| {
+        // Whoever of this machine makes one with this key: a build at another
+        // level, an earlier build. 0o1666 makes it, 0 only finds it.
+        let ask = format!("{CALLS}call('shmget', libc.shmget(0x7761, 4096, 0o1666))\n");
+        let found = format!("{CALLS}call('shmget', libc.shmget(0x7761, 0, 0))\n");
+        match bench.level {
+            Level::Full => {
+                assert_eq!(bench.log(&bench.python(&ask)), "shmget worked\n");
+                assert_eq!(bench.log(&bench.python(&found)), "shmget ENOENT\n", "each cell has its own");
+            }
+            _ => assert_eq!(bench.log(&bench.python(&ask)), "shmget EPERM\n"),
+        }
+    });
+}
+
+#[test]
 fn a_setuid_program_gains_nothing() {
     at("refusing::a_setuid_program_gains_nothing", KEPT, |bench| {
         // Root's own when we are root: the worst case.

@@ -234,6 +234,8 @@ pub struct Located {
     pub name: String,
     /// Its size, if the index says.
     pub size: Option<u64>,
+    /// Its sha256, if the index says.
+    pub sha256: Option<Sha256>,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -281,10 +283,15 @@ impl Fetcher {
             What::Pypi(file) => {
                 let found = (self.locate)(file, spec.expected.as_ref())?;
                 let place = Place { url: found.url, size: found.size };
-                self.first_of(&[place], &found.name, spec, (into, watch)).map(|mut file| {
-                    file.notes.splice(0..0, found.notes);
-                    Fetched::File(file)
-                })
+                let mut file = self.first_of(&[place], &found.name, spec, (into, watch))?;
+                // Where nobody else promised anything, the index's own word holds.
+                if let (None, Some(said)) = (spec.expected, found.sha256.filter(|s| *s != file.sha256)) {
+                    let doing = format!("failed to download `{}`", found.name);
+                    let why = format!("the index says {said}, and {} came from {}", file.sha256, file.from);
+                    return Err(FetchError::Failed(Error::new(Kind::Hash, doing).because(why)));
+                }
+                file.notes.splice(0..0, found.notes);
+                Ok(Fetched::File(file))
             }
             What::Url { urls } => {
                 let places = urls.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;

@@ -201,7 +201,7 @@ impl Index {
                 "" => format!("`{}` is yanked", file.name),
                 why => format!("`{}` is yanked: {why}", file.name),
             }));
-            Ok(Located { url, name: file.name, size: file.size, notes })
+            Ok(Located { url, name: file.name, size: file.size, sha256: file.sha256, notes })
         })
     }
 

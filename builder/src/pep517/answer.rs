@@ -8,6 +8,7 @@ use std::io::Read;
 
 use serde_json::Value;
 
+use crate::error::{printable, shown};
 use crate::exec::action::{ActionResult, Exit};
 use crate::tree::RelPath;
 
@@ -129,6 +130,11 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// A stranger's word in a sentence of ours: all of it on one line.
+fn line(value: &Value) -> String {
+    shown(value.as_str().unwrap_or_default()).into_owned()
+}
+
 fn texts(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
 }
@@ -146,7 +152,8 @@ fn read_success(result: &ActionResult, answer: &Value) -> Result<Answer, Refusal
 }
 
 fn wheel_path(result: &ActionResult, name: &str) -> Result<RelPath, Refusal> {
-    let bad = || Refusal::WheelMissing(format!("the build names `{name}`, which is no wheel it wrote"));
+    let bad =
+        || Refusal::WheelMissing(format!("the build names `{}`, which is no wheel it wrote", shown(name)));
     if name.contains('/') || !name.ends_with(".whl") {
         return Err(bad());
     }
@@ -176,18 +183,19 @@ fn phase_built(result: &ActionResult) -> Result<Answer, Refusal> {
         many => Err(Refusal::WheelMissing(format!(
             "the `build` phase wrote {} wheels to `$dist`: {}",
             many.len(),
-            many.join(", ")
+            shown(&many.join(", "))
         ))),
     }
 }
 
 fn read_refusal(answer: &Value) -> Refusal {
-    let message = text(&answer["message"]);
-    let module = answer["missing_module"].as_str().map(str::to_owned);
+    // What a stranger says stands in sentences of ours, and must not look like one.
+    let message = printable(&text(&answer["message"])).into_owned();
+    let module = answer["missing_module"].as_str().map(|module| shown(module).into_owned());
     match answer["kind"].as_str().unwrap_or_default() {
         "no-backend" => Refusal::NoBackend,
         "bad-pyproject" => Refusal::BadPyproject(message),
-        "backend-missing" => Refusal::BackendMissing { backend: text(&answer["backend"]), module, message },
+        "backend-missing" => Refusal::BackendMissing { backend: line(&answer["backend"]), module, message },
         "hook-missing" => Refusal::HookMissing(message),
         "wheel-missing" => Refusal::WheelMissing(message),
         "missing-requirement" => {
@@ -195,16 +203,16 @@ fn read_refusal(answer: &Value) -> Refusal {
             Refusal::MissingRequirement(
                 missing
                     .map(|m| Missing {
-                        requirement: text(&m["requirement"]),
-                        name: text(&m["name"]),
-                        found: m["found"].as_str().map(str::to_owned),
+                        requirement: line(&m["requirement"]),
+                        name: line(&m["name"]),
+                        found: m["found"].as_str().map(|found| shown(found).into_owned()),
                     })
                     .collect(),
             )
         }
         _ => Refusal::Raised {
-            hook: text(&answer["hook"]),
-            exception: text(&answer["exception"]),
+            hook: line(&answer["hook"]),
+            exception: line(&answer["exception"]),
             message,
             module,
         },

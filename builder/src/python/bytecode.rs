@@ -29,21 +29,28 @@ fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
 fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
 if select.select([0], [], [], 0)[0]:
     os._exit(1)
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+except (ImportError, ValueError):
+    pass
 ";
 
 /// Compiles every folder given as an argument. Unchecked-hash, since the
 /// sources never change below the store; paths relative to the folder, so
 /// that tracebacks name no store. A file that does not compile is left out,
-/// whatever is wrong with it.
+/// whatever is wrong with it; so is one so large that only compiling it could
+/// be what it is for: a stranger's source takes a hundred times its size.
 const SCRIPT: &str = r"
 import compileall, sys, py_compile
 for folder in sys.argv[1:]:
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name != '__pycache__')
         for name in sorted(names):
-            if name.endswith('.py'):
+            path = os.path.join(place, name)
+            if name.endswith('.py') and os.path.getsize(path) <= 4 << 20:
                 try:
-                    compileall.compile_file(os.path.join(place, name), quiet=2, optimize=-1, stripdir=folder,
+                    compileall.compile_file(path, force=True, quiet=2, optimize=-1, stripdir=folder,
                         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
                 except Exception:
                     pass

@@ -48,6 +48,7 @@ pub fn finish(file_name: &str, raw: &[u8], spec: &FinishSpec<'_>) -> Result<Fini
     if spec.remove_tests {
         remove_tests(&mut wheel, &mut notes);
     }
+    remove_byte_code(&mut wheel, &mut notes);
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -72,6 +73,17 @@ fn site_path<'a>(wheel: &Wheel, path: &'a str) -> Option<&'a str> {
     match path.strip_prefix(&wheel.data_prefix()) {
         None => Some(path),
         Some(rest) => rest.strip_prefix("purelib/").or_else(|| rest.strip_prefix("platlib/")),
+    }
+}
+
+/// Byte code beside its source is no part of a wheel: it differs with who
+/// wrote it, and an interpreter would run it though no source says so.
+fn remove_byte_code(wheel: &mut Wheel, notes: &mut Vec<String>) {
+    let before = wheel.members.len();
+    wheel.members.retain(|m| !m.path.as_str().split('/').rev().skip(1).any(|part| part == "__pycache__"));
+    let gone = before - wheel.members.len();
+    if gone > 0 {
+        notes.push(format!("removed `__pycache__` ({})", crate::error::count(gone, "file")));
     }
 }
 

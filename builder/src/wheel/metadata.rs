@@ -43,7 +43,12 @@ impl Headers {
                 let last = lines.last_mut().ok_or("its first line is indented")?;
                 last.line.end = at;
                 last.span.end = start + content.trim_end().len();
-                last.value = format!("{} {}", last.value, content.trim()).trim().to_owned();
+                // In place: a folded value may have a million lines.
+                let more = content.trim();
+                if !last.value.is_empty() && !more.is_empty() {
+                    last.value.push(' ');
+                }
+                last.value.push_str(more);
                 continue;
             }
             let number = lines.len() + 1;
@@ -124,6 +129,8 @@ mod tests {
             h.edited(vec![(r.line.clone(), String::new())]),
             text.replace("Requires-Dist:  b>1 \n", "")
         );
+        let long = format!("Description: x\n{}", " a\n".repeat(1 << 20));
+        assert_eq!(Headers::parse(long.as_bytes()).unwrap().get("Description").unwrap().len(), (2 << 20) + 1);
         assert!(Headers::parse(b"no header\n").is_err());
         assert!(Headers::parse(b" indented: x\n").is_err());
         assert!(Headers::parse(b"A: \xff\n").is_err());

@@ -2,10 +2,19 @@
 //!
 //! Knows ELF, Mach-O and PE through goblin. Must never know wheels.
 
-use goblin::Object;
-use goblin::elf::header as elf;
-use goblin::mach::{Mach, cputype};
+use goblin::container::Ctx;
+use goblin::elf::dynamic::{DT_RPATH, DT_RUNPATH, DT_STRTAB, Dynamic};
+use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
+use goblin::elf::{Elf, header as elf};
+use goblin::mach::{Mach, MachO, SingleArch, cputype};
 use goblin::pe::header as pe;
+
+/// Bytes of one RUNPATH that are looked at: paths of a file system.
+const LONGEST_SEARCH: usize = 1 << 16;
+/// Entries that say one: the format allows one of each kind.
+const MOST_SEARCHES: usize = 16;
+/// Machines a universal binary may be for.
+const MOST_PARTS: usize = 32;
 
 /// The machines wheel tags name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,44 +73,72 @@ pub fn inspect(bytes: &[u8]) -> Option<Result<Native, String>> {
     if head != *b"\x7fELF" && !pe && !MACH.contains(&head) {
         return None;
     }
-    match Object::parse(bytes) {
-        Ok(Object::Elf(e)) => {
-            let search = e.runpaths.iter().chain(&e.rpaths).flat_map(|p| p.split(':'));
-            Some(Ok(Native {
-                format: Format::Elf,
-                machines: elf_machine(e.header.e_machine).into_iter().collect(),
-                search: search.filter(|p| !p.is_empty()).map(str::to_owned).collect(),
-            }))
-        }
-        Ok(Object::Mach(Mach::Binary(m))) => Some(Ok(mach(&[m]))),
-        Ok(Object::Mach(Mach::Fat(fat))) => {
-            let all: Vec<_> = fat
-                .into_iter()
-                .filter_map(|arch| match arch {
-                    Ok(goblin::mach::SingleArch::MachO(m)) => Some(m),
-                    _ => None,
-                })
-                .collect();
-            // A Java class file begins with the same four bytes.
-            (!all.is_empty()).then(|| Ok(mach(&all)))
-        }
-        Ok(Object::PE(p)) => {
-            let machine = match p.header.coff_header.machine {
-                pe::COFF_MACHINE_X86_64 => Some(Machine::X86_64),
-                pe::COFF_MACHINE_X86 => Some(Machine::X86),
-                pe::COFF_MACHINE_ARM64 => Some(Machine::Arm64),
+    let found = match &head {
+        b"\x7fELF" => return Some(elf_file(bytes).map_err(|e| e.to_string())),
+        [b'M', b'Z', ..] => pe_file(bytes),
+        _ => mach_file(bytes),
+    };
+    // `MZ` and the Mach-O magics also begin files of other kinds.
+    found.map(Ok)
+}
+
+/// Only the headers and the dynamic section: symbols, relocations and string
+/// tables are a stranger's numbers, and reading them all may take for ever.
+fn elf_file(bytes: &[u8]) -> goblin::error::Result<Native> {
+    let header = Elf::parse_header(bytes)?;
+    let ctx = Ctx::new(header.container()?, header.endianness()?);
+    let (at, count) = (usize::try_from(header.e_phoff).unwrap_or(usize::MAX), usize::from(header.e_phnum));
+    let segments = match count {
+        0 => Vec::new(),
+        _ => ProgramHeader::parse(bytes, at, count, ctx)?,
+    };
+    let dynamic = Dynamic::parse(bytes, &segments, ctx)?;
+    let entries = dynamic.iter().flat_map(|d| &d.dyns).map(|d| (d.d_tag, d.d_val));
+    let strings = entries.clone().find(|(tag, _)| *tag == DT_STRTAB).and_then(|(_, address)| {
+        let segment = segments.iter().find(|s| {
+            s.p_type == PT_LOAD && (s.p_vaddr..s.p_vaddr.saturating_add(s.p_memsz)).contains(&address)
+        })?;
+        bytes.get(usize::try_from((address - segment.p_vaddr).checked_add(segment.p_offset)?).ok()?..)
+    });
+    let text = |offset: u64| {
+        let rest = strings?.get(usize::try_from(offset).ok()?..)?;
+        let end = memchr::memchr(0, &rest[..rest.len().min(LONGEST_SEARCH)])?;
+        Some(String::from_utf8_lossy(&rest[..end]).into_owned())
+    };
+    let paths = entries.filter(|(tag, _)| [DT_RUNPATH, DT_RPATH].contains(tag)).take(MOST_SEARCHES);
+    let search = paths.filter_map(|(_, offset)| text(offset));
+    Ok(Native {
+        format: Format::Elf,
+        machines: elf_machine(header.e_machine).into_iter().collect(),
+        search: search
+            .flat_map(|p| p.split(':').map(str::to_owned).collect::<Vec<_>>())
+            .filter(|p| !p.is_empty())
+            .collect(),
+    })
+}
+
+fn pe_file(bytes: &[u8]) -> Option<Native> {
+    let machine = match pe::Header::parse(bytes).ok()?.coff_header.machine {
+        pe::COFF_MACHINE_X86_64 => Some(Machine::X86_64),
+        pe::COFF_MACHINE_X86 => Some(Machine::X86),
+        pe::COFF_MACHINE_ARM64 => Some(Machine::Arm64),
+        _ => None,
+    };
+    Some(Native { format: Format::Pe, machines: machine.into_iter().collect(), search: Vec::new() })
+}
+
+fn mach_file(bytes: &[u8]) -> Option<Native> {
+    match Mach::parse(bytes).ok()? {
+        Mach::Binary(m) => Some(mach(&[m])),
+        Mach::Fat(fat) => {
+            let parts = fat.into_iter().take(MOST_PARTS).filter_map(|arch| match arch {
+                Ok(SingleArch::MachO(m)) => Some(m),
                 _ => None,
-            };
-            Some(Ok(Native {
-                format: Format::Pe,
-                machines: machine.into_iter().collect(),
-                search: Vec::new(),
-            }))
+            });
+            let parts: Vec<_> = parts.collect();
+            // A Java class file begins with the same four bytes.
+            (!parts.is_empty()).then(|| mach(&parts))
         }
-        // `MZ` and the Mach-O magics also begin files of other kinds.
-        _ if head != *b"\x7fELF" => None,
-        Ok(_) => None,
-        Err(e) => Some(Err(e.to_string())),
     }
 }
 
@@ -119,7 +156,7 @@ fn elf_machine(machine: u16) -> Option<Machine> {
     }
 }
 
-fn mach(parts: &[goblin::mach::MachO<'_>]) -> Native {
+fn mach(parts: &[MachO<'_>]) -> Native {
     let machines = parts.iter().filter_map(|m| match m.header.cputype() {
         cputype::CPU_TYPE_X86_64 => Some(Machine::X86_64),
         cputype::CPU_TYPE_ARM64 => Some(Machine::Arm64),
@@ -192,6 +229,38 @@ mod tests {
         assert_eq!(resolve("a/b", "${ORIGIN}").as_deref(), Some("a/b"));
         assert_eq!(resolve("a", "$ORIGIN/../.."), None);
         assert_eq!(resolve("a", "/usr/lib"), None);
+    }
+
+    /// Bytes of a program with some of its own numbers changed, again and again.
+    #[test]
+    fn what_a_stranger_wrote_into_the_headers_costs_no_time() {
+        let sound = std::fs::read("/bin/sh").unwrap();
+        assert!(inspect(&sound).unwrap().is_ok());
+        let mut state = 1u64;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let mut broken = 0;
+        for round in 0..400 {
+            let mut bytes = sound.clone();
+            for _ in 0..[1, 2, 4, 16, 64][next(5)] {
+                let at = match next(3) {
+                    0 => next(64),
+                    1 => 64 + next(836),
+                    _ => next(bytes.len()),
+                };
+                bytes[at] = [0, 1, 127, 128, 255][next(5)];
+            }
+            if round % 5 == 0 {
+                bytes.truncate(4 + next(sound.len() - 4));
+            }
+            broken += usize::from(!matches!(inspect(&bytes), Some(Ok(_))));
+        }
+        assert!(broken > 0);
+        // A universal binary of four billion parts.
+        let fat = [&[0xca, 0xfe, 0xba, 0xbe, 0xff, 0xff, 0xff, 0xff][..], &[0; 32]].concat();
+        assert_eq!(inspect(&fat), None);
     }
 
     #[test]

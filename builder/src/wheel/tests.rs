@@ -106,6 +106,18 @@ fn relax_edits_the_text_and_reports_every_unknown_name() {
 }
 
 #[test]
+fn byte_code_that_a_wheel_brings_is_left_out() {
+    let relax = Relax::default();
+    let spec = FinishSpec { relax: &relax, remove_tests: false, namespaces: &[] };
+    let brings = toy("s", "1", &[("s/a.py", "X = (\n"), ("s/__pycache__/a.cpython-311.pyc", "code")])
+        .file("s-1.data/purelib/__pycache__/b.cpython-311.pyc", b"code");
+    let finished = finish(&brings.file_name(), &brings.bytes(), &spec).unwrap();
+    let left: Vec<&str> = finished.wheel.members.iter().map(|m| m.path.as_str()).collect();
+    assert!(left.contains(&"s/a.py") && !left.iter().any(|p| p.contains("__pycache__")), "{left:?}");
+    assert_eq!(finished.notes, ["removed `__pycache__` (2 files)"]);
+}
+
+#[test]
 fn namespaces_lose_their_init_or_are_refused() {
     let relax = Relax::default();
     let namespaces = ["space".to_owned(), "space.sub".to_owned(), "absent".to_owned()];

@@ -85,6 +85,17 @@ fn a_server_that_fails_for_a_while_is_asked_again() {
 }
 
 #[test]
+fn bytes_that_the_index_disowns_become_no_recipe() {
+    let world = World::empty();
+    let project = Project::new("hub", "1.0");
+    world.index.publish(&project);
+    world.index.trouble(&project.file_name(), Trouble::Swapped(project.clone().code("X = 1\n").sdist()));
+    let output = world.fails(4, &["add", "--no-solve", "hub"]);
+    output.says(&["failed to download `hub-1.0.tar.gz`", "the index says sha256-"]);
+    assert!(!world.work("recipes/hub.toml").exists() && !world.work("hub.toml").exists());
+}
+
+#[test]
 fn hash_mismatches_are_shown_together_and_accepted_on_demand() {
     let projects = ["hub", "rim", "spoke"].map(|name| Project::new(name, "1.0"));
     let world = World::new(&projects);

@@ -5,6 +5,7 @@
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
 use super::Report;
+use crate::error::printable;
 use crate::event::{Ended, Failure};
 
 /// The XML text.
@@ -44,7 +45,7 @@ pub fn xml(report: &Report) -> Result<String, String> {
     if !report.troubles.is_empty() {
         let mut suite = TestSuite::new("outputs");
         for failure in &report.troubles {
-            suite.add_test_case(TestCase::new(failure.message.clone(), failed(failure)));
+            suite.add_test_case(TestCase::new(legal(&failure.message), failed(failure)));
         }
         suites.push(suite);
     }
@@ -54,9 +55,15 @@ pub fn xml(report: &Report) -> Result<String, String> {
 
 fn failed(failure: &Failure) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    status.set_message(failure.message.clone());
-    status.set_type(failure.group.clone());
+    status.set_message(legal(&failure.message));
+    status.set_type(legal(&failure.group));
     let text = [&failure.causes[..], &failure.log_tail[..], &failure.hints[..]].concat();
-    status.set_description(text.join("\n"));
+    status.set_description(legal(&text.join("\n")));
     status
+}
+
+/// Only what XML 1.0 allows, and what a terminal takes for nothing else: one
+/// letter of a stranger's log would spoil the whole report.
+fn legal(text: &str) -> String {
+    printable(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }

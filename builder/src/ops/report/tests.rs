@@ -37,6 +37,15 @@ fn sample() -> Report {
 }
 
 #[test]
+fn a_letter_that_xml_has_not_spoils_no_report() {
+    let said = "no\u{ffff} \u{fffe}\u{202e}ffi.h\u{1b}";
+    let entries = vec![entry("a 1", StepKind::Build, failed(said, said, Kind::Build))];
+    let text = junit::xml(&Report { entries, ..Report::default() }).unwrap();
+    assert!(!text.contains(['\u{ffff}', '\u{fffe}', '\u{202e}', '\u{1b}']), "{text}");
+    assert!(text.contains("ffi.h"), "{text}");
+}
+
+#[test]
 fn failures_are_grouped_by_cause() {
     expect![[r#"
         error: 2 packages failed alike: a 1, b 1

@@ -125,6 +125,26 @@ const NAMESPACES: [libc::c_int; 7] = [
 /// Only unshare(2) takes it: in clone(2) these bits are the exit signal.
 const CLONE_NEWTIME: u64 = 0x80;
 
+/// Refused where there is no namespace of IPC objects: those of System V are
+/// the whole host's, other builds' too, and outlive who made them.
+const SHARED_OBJECTS: &[libc::c_long] = &[
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
+    libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_semctl,
+    libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+    libc::SYS_msgctl,
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
+    // Names as they appear in folders that cannot be read.
+    libc::SYS_inotify_add_watch,
+];
+
 /// What a build may have of sockets.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Sockets {
@@ -159,6 +179,9 @@ fn programs(sockets: Sockets) -> Result<[BpfProgram; 3], seccompiler::BackendErr
 
 fn refusals(sockets: Sockets) -> Result<Rules, seccompiler::BackendError> {
     let mut rules: Rules = REFUSED.iter().chain(REFUSED_HERE).map(|&call| (call, Vec::new())).collect();
+    if sockets == Sockets::Pairs {
+        rules.extend(SHARED_OBJECTS.iter().map(|&call| (call, Vec::new())));
+    }
     let flags = NAMESPACES.map(|flag| flag as u64);
     rules.insert(libc::SYS_clone, flags.iter().map(|&flag| has(0, flag)).collect::<Result<_, _>>()?);
     let unshare = flags.iter().chain([&CLONE_NEWTIME]);
