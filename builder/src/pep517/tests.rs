@@ -170,6 +170,32 @@ fn an_in_tree_backend_builds_on_every_python() {
 }
 
 #[test]
+fn a_build_ends_as_an_interpreter_does_on_every_python() {
+    let late = "\
+import atexit, gc, threading, time
+print('import', gc.isenabled())
+class Made:
+    def __del__(self): print('taken apart')
+kept = Made()
+def later():
+    threading.main_thread().join()
+    print('thread')
+atexit.register(print, 'exit')
+atexit.register(lambda: 1 // 0)
+threading.Thread(target=later).start()
+";
+    let wheel = WHEEL.replace("print(", "print('build', gc.isenabled())\n    print(");
+    for python in pythons() {
+        let (answer, log) = build_with(&python, &format!("{late}{wheel}"), &spec());
+        answer.unwrap_or_else(|e| panic!("{}: {e:?}\n{log}", python.display()));
+        let said: Vec<&str> =
+            log.lines().filter(|l| !l.starts_with("config") && !l.starts_with(' ')).collect();
+        assert_eq!(said[..4], ["import False", "build True", "thread", "exit"], "{}", python.display());
+        assert!(log.contains("ZeroDivisionError") && !log.contains("taken apart"), "{log}");
+    }
+}
+
+#[test]
 fn a_backend_that_raises_is_quoted_without_our_frames() {
     let (refusal, log) = refusal("def build_wheel(*a):\n    raise ValueError('no\\nmore')\n");
     let Refusal::Raised { hook, exception, message, module } = &refusal else { panic!("{refusal:?}") };
