@@ -23,17 +23,46 @@ const LEFT_OUT: [&str; 3] = ["site-packages", "dist-packages", "__pycache__"];
 /// variables. Remembered by the executable and the mtimes of all its folders.
 pub fn identity(exe: &Path, facts: &Facts, memo: Memo<'_>) -> Result<Digest> {
     let doing = || format!("failed to identify `{}`", exe.display());
-    let listing = list(facts).map_err(|e| e.within(doing()))?;
-    let mut key = format!("{FORMAT}\n{}\n{}\n", file_key(exe).doing(doing)?, facts.variables);
+    let mut start = format!("{FORMAT}\n{}\n{}\n", file_key(exe).doing(doing)?, facts.variables);
     if let Some(library) = facts.libpython() {
-        key.push_str(&file_key(&library).doing(doing)?);
+        start.push_str(&file_key(&library).doing(doing)?);
     }
-    for (folder, mtime) in &listing.folders {
-        key.push_str(&format!("\n{}\n{mtime}", folder.display()));
+    let roots = roots(facts);
+    let of_roots = digest_of(&format!("{start}\n{roots:?}"));
+    if let Some(known) = unchanged(&start, &of_roots, memo) {
+        return Ok(known);
     }
-    let key = Digest::of(key.as_bytes()).hex();
+    let listing = list(&roots).map_err(|e| e.within(doing()))?;
+    let names: Vec<String> = listing.folders.iter().map(|(folder, _)| folder.display().to_string()).collect();
+    (memo.remember)("python-folders", &of_roots, &names.join("\n"));
+    let key = key_of(&start, &listing.folders);
     let made = memo.or_make("python-identity", &key, || digest(exe, facts, &listing).map(|d| d.hex()))?;
     made.parse().map_err(|e: String| Error::bug(doing()).because(e))
+}
+
+/// What is remembered of folders that are as they were. None of them is read:
+/// a folder that comes or goes below one changes that one's mtime.
+fn unchanged(start: &str, of_roots: &str, memo: Memo<'_>) -> Option<Digest> {
+    let names = (memo.recall)("python-folders", of_roots)?;
+    let stamped = |name: &str| Some((PathBuf::from(name), mtime(&Path::new(name).metadata().ok()?)));
+    let folders: Vec<(PathBuf, String)> = names.lines().map(stamped).collect::<Option<_>>()?;
+    (memo.recall)("python-identity", &key_of(start, &folders))?.parse().ok()
+}
+
+fn key_of(start: &str, folders: &[(PathBuf, String)]) -> String {
+    let mut key = start.to_owned();
+    for (folder, mtime) in folders {
+        key.push_str(&format!("\n{}\n{mtime}", folder.display()));
+    }
+    digest_of(&key)
+}
+
+fn digest_of(text: &str) -> String {
+    Digest::of(text.as_bytes()).hex()
+}
+
+fn mtime(meta: &std::fs::Metadata) -> String {
+    format!("{}.{:09}", meta.mtime(), meta.mtime_nsec())
 }
 
 /// The files and folders an interpreter consists of.
@@ -44,16 +73,24 @@ struct Listing {
     folders: Vec<(PathBuf, String)>,
 }
 
-fn list(facts: &Facts) -> Result<Listing> {
-    let mut listing = Listing { files: Vec::new(), folders: Vec::new() };
-    walk(&facts.stdlib, "stdlib", &mut listing)?;
+/// The folders it consists of, each with its name in the listing.
+fn roots(facts: &Facts) -> Vec<(&Path, &'static str)> {
+    let mut roots = vec![(facts.stdlib.as_path(), "stdlib")];
     if !facts.platstdlib.starts_with(&facts.stdlib) && facts.platstdlib.is_dir() {
-        walk(&facts.platstdlib, "platstdlib", &mut listing)?;
+        roots.push((&facts.platstdlib, "platstdlib"));
     }
     // The headers of a system Python come with a development package, which
     // the identity of the host has.
     if !is_shared(&facts.base_prefix) && facts.include.is_dir() {
-        walk(&facts.include, "include", &mut listing)?;
+        roots.push((&facts.include, "include"));
+    }
+    roots
+}
+
+fn list(roots: &[(&Path, &str)]) -> Result<Listing> {
+    let mut listing = Listing { files: Vec::new(), folders: Vec::new() };
+    for (folder, name) in roots {
+        walk(folder, name, &mut listing)?;
     }
     Ok(listing)
 }
@@ -61,7 +98,7 @@ fn list(facts: &Facts) -> Result<Listing> {
 fn walk(folder: &Path, name: &str, listing: &mut Listing) -> Result<()> {
     let doing = || format!("failed to read `{}`", folder.display());
     let meta = folder.metadata().doing(doing)?;
-    listing.folders.push((folder.to_owned(), format!("{}.{:09}", meta.mtime(), meta.mtime_nsec())));
+    listing.folders.push((folder.to_owned(), mtime(&meta)));
     for entry in folder.read_dir().doing(doing)? {
         let entry = entry.doing(doing)?;
         let file_name = entry.file_name();

@@ -89,9 +89,9 @@ fn a_remembered_interpreter_is_not_asked_again() {
     };
     let memo = Memo { recall: &recall, remember: &remember };
     let first = discover(&everywhere(), None, memo).unwrap();
-    assert_eq!(*asked.borrow(), 3, "probe, identity, libraries");
+    assert_eq!(*asked.borrow(), 4, "probe, folders, identity, libraries");
     let second = discover(&everywhere(), None, memo).unwrap();
-    assert_eq!(*asked.borrow(), 3);
+    assert_eq!(*asked.borrow(), 4);
     assert_eq!(first.identity, second.identity);
     assert_eq!(first.libraries, second.libraries);
     // An installed library changes the linker's cache and not the interpreter.
@@ -187,7 +187,18 @@ fn the_identity_follows_the_standard_library_and_not_the_packages() {
     std::fs::write(stdlib.join("os.py"), "1").unwrap();
     let mut facts = python.facts.clone();
     (facts.stdlib, facts.platstdlib) = (stdlib.clone(), stdlib.clone());
-    let identity = |facts: &Facts| identity::identity(&python.exe, facts, Memo::none()).unwrap();
+    let memory = RefCell::new(BTreeMap::<String, String>::new());
+    let recall = |ns: &str, key: &str| memory.borrow().get(&format!("{ns} {key}")).cloned();
+    let remember = |ns: &str, key: &str, value: &str| {
+        memory.borrow_mut().insert(format!("{ns} {key}"), value.to_owned());
+    };
+    // Remembered or not, it is the same.
+    let identity = |facts: &Facts| {
+        let of = |memo| identity::identity(&python.exe, facts, memo).unwrap();
+        let remembered = of(Memo { recall: &recall, remember: &remember });
+        assert_eq!(remembered, of(Memo::none()));
+        remembered
+    };
     let first = identity(&facts);
     std::fs::write(stdlib.join("site-packages/x/a.py"), "1").unwrap();
     std::fs::write(stdlib.join("json/__pycache__/a.pyc"), "1").unwrap();
@@ -195,6 +206,13 @@ fn the_identity_follows_the_standard_library_and_not_the_packages() {
     std::fs::write(stdlib.join("json/decoder.py"), "1").unwrap();
     assert_ne!(identity(&facts), first);
     std::fs::remove_file(stdlib.join("json/decoder.py")).unwrap();
+    assert_eq!(identity(&facts), first);
+    std::fs::create_dir_all(stdlib.join("json/new/deep")).unwrap();
+    assert_eq!(identity(&facts), first, "a folder is no file");
+    std::fs::write(stdlib.join("json/new/deep/a.py"), "1").unwrap();
+    let more = identity(&facts);
+    assert_ne!(more, first);
+    std::fs::remove_dir_all(stdlib.join("json/new")).unwrap();
     assert_eq!(identity(&facts), first);
     facts.variables.push('x');
     assert_ne!(identity(&facts), first);
