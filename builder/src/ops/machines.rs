@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use recipes::workspace::{Isolation, Workspace};
 
@@ -48,8 +48,6 @@ pub struct Machines {
     pub store: Store,
     /// The interpreter.
     pub interpreter: Interpreter,
-    /// Where actions run.
-    pub executor: Local,
     /// Stops everything that runs.
     pub stop: Stop,
     /// The level asked for, by flag or workspace.
@@ -59,11 +57,19 @@ pub struct Machines {
     /// Processors a single build may use.
     pub cores: usize,
     workspace: Workspace,
+    cells: OnceLock<Cells>,
+    /// Held while they are made: once is enough.
+    making: Mutex<()>,
     work: TempDir,
-    /// The folder of the jobserver's fifo, while the run lasts.
-    jobserver: Option<TempDir>,
     network: OnceLock<(Arc<Index>, Fetcher)>,
     halted: Arc<AtomicBool>,
+}
+
+/// Where actions run.
+struct Cells {
+    executor: Local,
+    /// The folder of the jobserver's fifo, while the run lasts.
+    jobserver: Option<TempDir>,
 }
 
 /// Opens the store only: for verbs that build nothing.
@@ -112,40 +118,29 @@ pub fn open(ambient: &Ambient, settings: &Settings, workspace: &Workspace) -> Re
     let interpreter = interpreter(ambient, &store, python.map(String::as_str))?;
     // A temporary folder: the next run sweeps what a kill leaves in it.
     let work = store.temp_dir()?;
-    let trees = store.clone();
-    let mut options =
-        LocalOptions::new(move |digest| trees.tree_path(digest), work.path(), store.root().join("toolbox"));
-    let failed = store.root().join("failed");
-    exec::local::sweep_failed(&failed);
-    options.keep_failed = settings.keep_failed.then_some(failed);
-    let jobserver = if host::Make::of(ambient).knows_fifo() {
-        let temp = store.temp_dir()?;
-        // One for each processor; every running build holds one of them.
-        let server = exec::local::Jobserver::new(&temp.path().join("jobserver"), ambient.cpus)?;
-        options.jobserver = Some(Arc::new(server));
-        Some(temp)
-    } else {
-        None
-    };
+    exec::local::sweep_failed(&failed_folder(&store));
     let jobs = settings.jobs.or_else(|| workspace.jobs.map(|j| j as usize)).unwrap_or(ambient.cpus).max(1);
-    options.jobs = jobs;
-    let executor = exec::local(&options)?;
     Ok(Machines {
         ambient: ambient.clone(),
         settings: settings.clone(),
         store,
         interpreter,
-        executor,
         stop: Stop::new()?,
         level: settings.level.unwrap_or_else(|| level_of(workspace)),
         jobs,
         cores: ambient.cpus,
         workspace: workspace.clone(),
+        cells: OnceLock::new(),
+        making: Mutex::default(),
         work,
-        jobserver,
         network: OnceLock::new(),
         halted: Arc::default(),
     })
+}
+
+/// Where `--keep-failed` leaves what failed.
+fn failed_folder(store: &Store) -> PathBuf {
+    store.root().join("failed")
 }
 
 /// The workspace's wish, else the strongest level.
@@ -158,9 +153,44 @@ fn level_of(workspace: &Workspace) -> Level {
 }
 
 impl Machines {
+    /// Where actions run: made when first needed, because a run that has
+    /// everything must not look at the host's tools and libraries.
+    pub fn executor(&self) -> Result<&Local> {
+        Ok(&self.cells()?.executor)
+    }
+
     /// What MAKEFLAGS says of the jobserver, when there is one.
-    pub fn jobserver_flag(&self) -> Option<String> {
-        self.jobserver.as_ref().map(|_| format!("--jobserver-auth=fifo:{}", exec::local::JOBSERVER))
+    pub fn jobserver_flag(&self) -> Result<Option<String>> {
+        let there = self.cells()?.jobserver.as_ref();
+        Ok(there.map(|_| format!("--jobserver-auth=fifo:{}", exec::local::JOBSERVER)))
+    }
+
+    fn cells(&self) -> Result<&Cells> {
+        if let Some(made) = self.cells.get() {
+            return Ok(made);
+        }
+        let _alone = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = self.cells.get() {
+            return Ok(made);
+        }
+        let made = self.make_cells()?;
+        Ok(self.cells.get_or_init(|| made))
+    }
+
+    fn make_cells(&self) -> Result<Cells> {
+        let (trees, toolbox) = (self.store.clone(), self.store.root().join("toolbox"));
+        let mut options = LocalOptions::new(move |digest| trees.tree_path(digest), self.work.path(), toolbox);
+        options.keep_failed = self.settings.keep_failed.then(|| failed_folder(&self.store));
+        options.jobs = self.jobs;
+        let mut jobserver = None;
+        if host::Make::of(&self.ambient).knows_fifo() {
+            let temp = self.store.temp_dir()?;
+            // One for each processor; every running build holds one of them.
+            let server = exec::local::Jobserver::new(&temp.path().join("jobserver"), self.ambient.cpus)?;
+            options.jobserver = Some(Arc::new(server));
+            jobserver = Some(temp);
+        }
+        Ok(Cells { executor: exec::local(&options)?, jobserver })
     }
 
     /// From now on Ctrl-C (SIGTERM, SIGHUP) ends what runs, and the run with

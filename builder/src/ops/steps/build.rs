@@ -46,12 +46,13 @@ pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
         cflags: machines.interpreter.facts.cflags.clone(),
         compiler: declares_compiler(recipe),
         pretend_version: source::pretends_version(&source.origin),
-        jobserver: machines.jobserver_flag(),
+        jobserver: machines.jobserver_flag().map_err(broken)?,
         build: recipe.build.clone(),
         phases: recipe.phases.clone(),
         level: machines.level,
     };
-    let result = machines.executor.execute(&build_action(&spec), &machines.stop).map_err(broken)?;
+    let executor = machines.executor().map_err(broken)?;
+    let result = executor.execute(&build_action(&spec), &machines.stop).map_err(broken)?;
     let log = machines.store.add_blob_bytes(&result.log).map_err(broken)?;
     machines.store.keep_log(&step.package, step.kind, &log).map_err(broken)?;
     if recipe.format == Format::Other {

@@ -98,7 +98,7 @@ fn finish(
     read: impl Fn(&ActionResult) -> Result<Passed, CheckFailure>,
 ) -> Worked {
     let machines = steps.machines;
-    let result = machines.executor.execute(action, &machines.stop).map_err(broken)?;
+    let result = machines.executor().map_err(broken)?.execute(action, &machines.stop).map_err(broken)?;
     let log = machines.store.add_blob_bytes(&result.log).map_err(broken)?;
     machines.store.keep_log(&step.package, step.kind, &log).map_err(broken)?;
     match read(&result) {

@@ -197,7 +197,7 @@ fn install_phases(
         limits: Limits { timeout: Duration::from_secs(1800), ..Limits::default() },
     };
     let Some(action) = install_action(&spec, "/s/1") else { return Ok(None) };
-    let result = machines.executor.execute(&action, &machines.stop).map_err(broken)?;
+    let result = machines.executor().map_err(broken)?.execute(&action, &machines.stop).map_err(broken)?;
     let log = machines.store.add_blob_bytes(&result.log).map_err(broken)?;
     machines.store.keep_log(&step.package, step.kind, &log).map_err(broken)?;
     if result.exit != Exit::Code(0) || !result.missing.is_empty() {

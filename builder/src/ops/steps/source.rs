@@ -112,7 +112,7 @@ fn phase_spec(steps: &Steps, step: &Step, (source, epoch): (TreeDigest, u64)) ->
 /// Runs source phases and keeps what they left, and the log of all of them.
 fn phase(steps: &Steps, step: &Step, (action, log): (&Action, &mut Vec<u8>)) -> Result<TreeDigest, Failed> {
     let machines = steps.machines;
-    let result = machines.executor.execute(action, &machines.stop).map_err(broken)?;
+    let result = machines.executor().map_err(broken)?.execute(action, &machines.stop).map_err(broken)?;
     log.extend_from_slice(&result.log);
     let kept = machines.store.add_blob_bytes(log).map_err(broken)?;
     machines.store.keep_log(&step.package, step.kind, &kept).map_err(broken)?;
