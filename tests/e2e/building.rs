@@ -175,6 +175,24 @@ fn an_application_that_runs_writes_nothing_into_the_store() {
     world.ok(&["store", "verify"]);
 }
 
+/// Byte code in the store of a module.
+fn byte_code(world: &World, module: &str) -> usize {
+    let script = "find \"$0\" -path \"*/$1/__pycache__/*.pyc\" | wc -l";
+    let found =
+        Command::new("sh").args(["-c", script]).arg(world.path("store")).arg(module).output().unwrap();
+    String::from_utf8_lossy(&found.stdout).trim().parse().unwrap()
+}
+
+#[test]
+fn only_what_runs_more_than_once_is_compiled() {
+    let world = World::new(&wheel_parts());
+    let built = world.build(&["--no-link", "rim"]);
+    assert!(built.ran().contains(&"rim 1.0 imports".to_owned()), "{built}");
+    assert_eq!((byte_code(&world, "rim"), byte_code(&world, "hub")), (0, 0));
+    world.ok(&["run", "rim", "--", "python", "-c", "import rim"]);
+    assert!(byte_code(&world, "rim") > 0 && byte_code(&world, "hub") > 0);
+}
+
 #[test]
 fn install_phases_may_link_and_rename_executables() {
     let said = "#!python\nimport hub, os, sys\nprint(hub.VERSION, os.path.basename(sys.argv[0]))\n";

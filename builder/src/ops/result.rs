@@ -10,11 +10,12 @@ use recipes::set::RecipeId;
 
 use crate::error::{Error, IoContext as _, Result};
 use crate::event::StepKind;
+use crate::key::TreeDigest;
 use crate::ops::beside::Beside;
 use crate::ops::build::{Built, Planned};
 use crate::ops::environments::{closure_members, direct_urls};
 use crate::ops::goals::Goal;
-use crate::ops::steps::env::{bound_name, host, member_parts};
+use crate::ops::steps::env::{bound_name, compile, host, member_parts};
 use crate::outputs::app;
 use crate::outputs::env::read_contents;
 use crate::outputs::result::{Spec, WheelBlob, compose, copy_wheel};
@@ -24,6 +25,9 @@ use crate::store::realisation::Output;
 /// not keep the others from it.
 pub fn link(planned: &Planned, built: &Built, out: &Path) -> (Vec<PathBuf>, Vec<Error>) {
     let (mut links, mut troubles) = (Vec::new(), Vec::new());
+    // For all of them at once: one by one, each waits for the one before. What
+    // fails here fails again, and is told, where it is needed.
+    let _ = compile(&planned.machines, &installs(planned, built));
     for (goal, link) in planned.goals.iter().zip(links_of(planned, out)) {
         let made = folder(planned, built, goal).and_then(|place| replace_link(&place, &link));
         let kept = made.and_then(|()| {
@@ -35,6 +39,21 @@ pub fn link(planned: &Planned, built: &Built, out: &Path) -> (Vec<PathBuf>, Vec<
         }
     }
     (links, troubles)
+}
+
+/// What the goals and all they need to run were installed as.
+fn installs(planned: &Planned, built: &Built) -> Vec<TreeDigest> {
+    let mut trees = Vec::new();
+    for goal in &planned.goals {
+        let closure = planned.set.run_closure(goal.id, &goal.extras);
+        for member in closure.map(|c| c.members).unwrap_or_default() {
+            let installed = planned.of(built, member.id, StepKind::Install).map(|r| &r.output);
+            if let Some(Output::Tree(tree)) = installed {
+                trees.push(*tree);
+            }
+        }
+    }
+    trees
 }
 
 /// Where the links of a plan's goals go: `result` for one goal, `result-NAME`

@@ -71,6 +71,12 @@ impl Store {
         Ok((copy, Some(temp)))
     }
 
+    /// A companion, if it was made already.
+    pub fn companion_of(&self, of: &TreeDigest, name: &str) -> Option<PathBuf> {
+        let place = fan_out(&self.root().join("local"), &of.0).join(name);
+        place.is_dir().then_some(place)
+    }
+
     /// A folder beside a tree that is made for this host and in no digest
     /// (byte code, hard links to the tree's files). `make` fills it once; it
     /// goes when its tree goes.
@@ -80,11 +86,11 @@ impl Store {
         name: &str,
         make: &dyn Fn(&Path) -> Result<()>,
     ) -> Result<PathBuf> {
+        if let Some(there) = self.companion_of(of, name) {
+            return Ok(there);
+        }
         let base = fan_out(&self.root().join("local"), &of.0);
         let target = base.join(name);
-        if target.is_dir() {
-            return Ok(target);
-        }
         let doing = || format!("failed to make `{}`", target.display());
         let temp = self.temp_dir()?;
         let staged = temp.path().join("companion");

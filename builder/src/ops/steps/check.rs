@@ -27,10 +27,14 @@ use crate::store::realisation::{Output, Realisation};
 
 type Failed = Box<Failure>;
 
-fn spec(steps: &Steps, step: &Step, installs: &[&Realisation]) -> Result<CheckSpec, Failed> {
+fn spec(
+    steps: &Steps,
+    step: &Step,
+    (installs, purpose): (&[&Realisation], Purpose),
+) -> Result<CheckSpec, Failed> {
     let recipe = steps.recipe(step);
     let machines = steps.machines;
-    let env = environment(machines, installs, Purpose::Check).map_err(broken)?;
+    let env = environment(machines, installs, purpose).map_err(broken)?;
     let view = view(declares_compiler(recipe));
     let most = u32::try_from(machines.cores).unwrap_or(1);
     let usual = Limits { timeout: Duration::from_secs(3600), ..Limits::default() };
@@ -59,7 +63,7 @@ pub fn imports(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     if modules.is_empty() {
         return Ok(passed(steps, start.elapsed(), None));
     }
-    let action = import_action(&spec(steps, step, inputs)?, &modules);
+    let action = import_action(&spec(steps, step, (inputs, Purpose::Imports))?, &modules);
     finish(steps, step, (&action, start), read_imports)
 }
 
@@ -81,7 +85,7 @@ pub fn tests(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
         check: recipe.check.clone(),
         phases: recipe.phases.clone(),
     };
-    let Some(action) = test_action(&spec(steps, step, &installs)?, &tests) else {
+    let Some(action) = test_action(&spec(steps, step, (&installs, Purpose::Check))?, &tests) else {
         let what = match recipe.check.runner {
             Runner::Command => "`runner = \"command\"` needs a `check` phase in `[phases]`",
             _ => "the recipe declares no test runner",

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, IoContext as _, Kind, Result};
 use crate::key::{Digest, KeyWriter, TreeDigest};
@@ -25,8 +26,11 @@ const FORMAT: &str = "2";
 pub enum Purpose {
     /// `/env` of a build.
     Build,
-    /// `/env` of an import check or of tests.
+    /// `/env` of tests.
     Check,
+    /// `/env` of an import check, which imports a few modules of each package
+    /// once. Compiling all of them first takes longer than that.
+    Imports,
 }
 
 /// The environment of these installs for a cell: composed once, kept under
@@ -55,7 +59,10 @@ pub fn environment(machines: &Machines, installs: &[&Realisation], purpose: Purp
     }
     let trees: Vec<(PythonModule, TreeDigest)> =
         installs.iter().map(|r| install_of(r)).collect::<Result<_>>()?;
-    let members = members(machines, &trees)?;
+    let members = match purpose {
+        Purpose::Build | Purpose::Check => members(machines, &trees)?,
+        Purpose::Imports => members_as_they_are(machines, &trees),
+    };
     let temp = machines.store.temp_dir()?;
     let staged = temp.path().join("env");
     compose(machines, &members, (&staged, Path::new("/env")), (Style::Solid, &BTreeMap::new()))?;
@@ -81,12 +88,49 @@ pub fn host(machines: &Machines) -> Host {
     }
 }
 
+/// Makes the byte code that these installs do not have yet, several at a time.
+pub fn compile(machines: &Machines, trees: &[TreeDigest]) -> Result<()> {
+    let (name, store) = (companion_name(machines), &machines.store);
+    let mut wanted: Vec<&TreeDigest> =
+        trees.iter().filter(|tree| store.companion_of(tree, &name).is_none()).collect();
+    wanted.sort();
+    wanted.dedup();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(tree) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+            with_code(machines, tree)?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers = machines.jobs.min(wanted.len());
+        let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let ended = started.into_iter().map(|worker| worker.join());
+        let all: Vec<Result<()>> =
+            ended.map(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect();
+        all.into_iter().collect()
+    })
+}
+
 /// Installs with their byte code, ready to be composed.
 pub fn members(machines: &Machines, installs: &[(PythonModule, TreeDigest)]) -> Result<Vec<Member>> {
+    let trees: Vec<TreeDigest> = installs.iter().map(|(_, tree)| *tree).collect();
+    compile(machines, &trees)?;
     let member = |(module, tree): &(PythonModule, TreeDigest)| {
         Ok(Member::of(module.clone(), with_code(machines, tree)?))
     };
     installs.iter().map(member).collect()
+}
+
+/// Installs with the byte code that they happen to have: nothing in a cell
+/// can write what is missing.
+fn members_as_they_are(machines: &Machines, installs: &[(PythonModule, TreeDigest)]) -> Vec<Member> {
+    let name = companion_name(machines);
+    let place = |tree: &TreeDigest| {
+        let companion = machines.store.companion_of(tree, &name);
+        companion.unwrap_or_else(|| machines.store.tree_path(tree))
+    };
+    installs.iter().map(|(module, tree)| Member::of(module.clone(), place(tree))).collect()
 }
 
 /// The companion of an install that holds its byte code too. What an
