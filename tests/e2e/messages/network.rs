@@ -130,13 +130,6 @@ fn hash_mismatches_are_shown_together_and_accepted_on_demand() {
 #[test]
 fn hashes_that_can_be_written_are_though_others_cannot() {
     let world = World::new(&[Project::new("hub", "1.0"), Project::new("hub", "2.0")]);
-    let promise = |version: &str| {
-        let project = Project::new("hub", version);
-        let other = project.clone().code("X = 1\n");
-        world.index.trouble(&project.file_name(), Trouble::Swapped(other.sdist()));
-        other.hash()
-    };
-    let hashes = [promise("1.0"), promise("2.0")];
     // One line for two versions, which differ; one of a third package's own.
     world.write("wheelwright.toml", "[set]\nrecipes = [\"recipes\"]\noverlays = [\"over\"]\n");
     let shared = "extends = true\npname = \"hub\"\n[source]\nhash = \"\"\n";
@@ -150,12 +143,11 @@ fn hashes_that_can_be_written_are_though_others_cannot() {
     assert_eq!(world.read("over/hub.toml"), shared);
     assert!(output.ran().contains(&"rim 1.0 build".to_owned()), "the run's report is there: {output}");
     // The same bytes for both are no conflict, and written once.
-    world
-        .index
-        .trouble("hub-2.0.tar.gz", Trouble::Swapped(Project::new("hub", "1.0").code("X = 1\n").sdist()));
+    let first = Project::new("hub", "1.0");
+    world.index.serve("hub", "hub-2.0.tar.gz", first.sdist());
     let output = world.run(&["build", "hub==1.0", "hub==2.0", "--accept-hash", "--refresh"]);
     output.says(&["wrote the new hash into over/hub.toml"]).does_not_say("several recipes share it");
-    assert!(world.read("over/hub.toml").contains(&hashes[0]), "{output}");
+    assert!(world.read("over/hub.toml").contains(&first.hash()), "{output}");
 }
 
 #[test]
