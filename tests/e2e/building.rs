@@ -194,6 +194,22 @@ fn only_what_runs_more_than_once_is_compiled() {
 }
 
 #[test]
+fn a_running_application_keeps_its_own_build_when_result_points_elsewhere() {
+    let say = "import os, sys\ndef main():\n    os.unlink(sys.argv[1])\n    os.symlink('/nowhere', sys.argv[1])\n\
+               \x20   import bike.late, subprocess\n    print(bike.late.SAY, flush=True)\n\
+               \x20   subprocess.check_call([sys.executable, '-c', 'import bike.late'])\n";
+    let app = Project::new("bike", "1.0").application().code(say).console("bike", "bike:main");
+    let world = World::new(&[app.file("src/bike/late.py", "SAY = 'still here'\n")]);
+    for program in ["result/bin/bike", "result/libexec/env/bin/bike"] {
+        world.ok(&["build", "bike"]);
+        let mut command = Command::new(world.work(program));
+        let output = command.arg(world.work("result")).env_clear().output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "still here\n", "{program}: {output:?}");
+        assert!(output.status.success(), "{program}: {output:?}");
+    }
+}
+
+#[test]
 fn install_phases_may_link_and_rename_executables() {
     let said = "#!python\nimport hub, os, sys\nprint(hub.VERSION, os.path.basename(sys.argv[0]))\n";
     let phases = "[phases]\npost-install = \"\"\"\nmv $out/bin/turn $out/bin/spin\n\

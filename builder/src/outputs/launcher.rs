@@ -11,9 +11,11 @@ use recipes::recipe::{Wrap, WrapOp};
 use crate::wheel::SCRIPTS_DIR;
 use crate::wheel::wire::{Launch, Script};
 
-/// Sets `ww_d` to the absolute folder the launcher itself stands in, links
-/// followed. `readlink` runs only when the launcher was called by a link, a
-/// subshell only when the path has `..` in it.
+/// Sets `ww_d` to the absolute folder the launcher itself stands in, every
+/// link on the way followed: a program that runs must not find another build
+/// behind its paths when `./result` is pointed to one. `readlink` runs only
+/// when the launcher was called by a link, a subshell only when the path has
+/// `..` or a link to a folder in it.
 const FIND_FOLDER: &str = "\
 ww_p=$0
 case $ww_p in */*) ;; *) ww_p=./$ww_p ;; esac
@@ -23,7 +25,15 @@ while [ -h \"$ww_p\" ]; do
 done
 ww_d=${ww_p%/*}
 case $ww_d in /*) ;; .) ww_d=$PWD ;; *) ww_d=$PWD/${ww_d#./} ;; esac
-case $ww_d/ in */./* | */../*) ww_d=$(cd -P -- \"$ww_d\" && pwd -P) ;; esac
+ww_q=$ww_d
+while [ \"$ww_q\" ]; do
+  case ${ww_q##*/} in
+    . | ..) ;;
+    *) if [ ! -h \"$ww_q\" ]; then ww_q=${ww_q%/*}; continue; fi ;;
+  esac
+  ww_d=$(cd -P -- \"$ww_d\" && pwd -P)
+  break
+done
 ";
 
 /// Whether a program sees the user's own site-packages.

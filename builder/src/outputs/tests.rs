@@ -155,6 +155,13 @@ fn launchers_work_through_links_relative_paths_and_path() {
     assert!(in_folder("sh", &["lib-run"]).starts_with("main lib-run"));
     assert!(in_folder("./body.py", &[]).starts_with("body"));
     assert!(in_folder("../bin/../bin/body.py", &[]).starts_with("body"));
+    // Of a folder above that is a link, the place itself is what runs.
+    symlink("an env", dir.path().join("result")).unwrap();
+    let real = made.folder.canonicalize().unwrap();
+    for program in ["result/bin/lib-run", "./result/bin/../bin/lib-run"] {
+        let said = ok(Command::new(program).current_dir(dir.path()).output().unwrap());
+        assert!(said.contains(&format!("[] {}/", real.join("lib").display())), "{said}");
+    }
     let path = format!("{}:/usr/bin:/bin", made.folder.join("bin").display());
     let out = Command::new("sh").args(["-c", "lib-run; body.py"]).env("PATH", path).output().unwrap();
     assert_eq!(ok(out).lines().count(), 2);

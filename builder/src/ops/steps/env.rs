@@ -19,7 +19,7 @@ use crate::tree::fs::{Copying, copy_tree};
 
 /// Raised when the same members are put together in another way, so that
 /// environments of before are not found again.
-const FORMAT: &str = "2";
+const FORMAT: &str = "3";
 
 /// What an environment in a cell is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
