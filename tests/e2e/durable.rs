@@ -168,6 +168,30 @@ fn gc_keeps_results_and_removes_the_rest() {
 }
 
 #[test]
+fn gc_keeps_what_the_tests_of_a_result_gave_and_their_log() {
+    let test = "import unittest, runner\nclass T(unittest.TestCase):\n    def test_it(self): print('once')\n";
+    let check = "[check]\nrunner = \"unittest\"\ninputs = [\"runner\"]\n";
+    let hub = Project::new("hub", "1.0").file("tests/__init__.py", "").file("tests/test_it.py", test);
+    let hub = hub.recipe_says(check);
+    let world = World::new(&[Project::new("runner", "1.0"), hub]);
+    world.ok(&["build", "hub"]);
+    world.ok(&["gc"]);
+    world.ok(&["plan", "runner"]).stdout.find("runner 1.0").expect("the runner itself is gone");
+    let again = world.build(&["hub", "--offline"]);
+    assert_eq!(again.ran(), Vec::<String>::new(), "{again}");
+    assert!(world.ok(&["log", "hub", "--step", "check"]).stdout.contains("once"));
+    let second: serde_json::Value = serde_json::from_str(&world.ok(&["gc", "--json"]).stdout).unwrap();
+    for part in ["files", "folders", "environments", "results"] {
+        assert_eq!(second[part], 0, "{part}: {second}");
+    }
+    // With the result goes the rest; no hint offers what is gone.
+    std::fs::remove_file(world.work("result")).unwrap();
+    world.ok(&["gc"]);
+    let gone = world.fails(2, &["log", "hub", "--step", "check"]);
+    gone.says(&["no log of `check` of hub 1.0", "until `gc` removes them"]);
+}
+
+#[test]
 fn damage_is_found_and_repaired() {
     let world = World::new(&[Project::new("hub", "1.0")]);
     world.ok(&["build", "hub"]);

@@ -195,6 +195,30 @@ fn the_hint_for_a_log_is_a_command_that_works() {
 }
 
 #[test]
+fn a_log_is_that_of_the_set_at_hand_not_of_another_checkout() {
+    let world = World::new(&[Project::new("hub", "1.0").hook("print('good here')\n")]);
+    world.ok(&["build", "hub"]);
+    let recipe = world.read("recipes/hub-1.0.toml");
+    world.add(&Project::new("hub", "1.0").hook("raise SystemExit('bad there')\n"));
+    world.fails(1, &["build", "hub"]);
+    let log = world.ok(&["log", "hub"]);
+    assert!(log.stdout.contains("bad there"), "{log}");
+    log.does_not_say("note:");
+    world.recipe("hub-1.0", &recipe);
+    assert_eq!(world.build(&["hub"]).ran(), Vec::<String>::new());
+    let log = world.ok(&["log", "hub"]);
+    assert!(log.stdout.contains("good here"), "{log}");
+    log.does_not_say("note:");
+    // What was never built here is told of with its date and how it ended.
+    world.add(&Project::new("hub", "1.0").hook("print('new')\n"));
+    world.ok(&["log", "hub"]).says(&[
+        "note: this log was written on ",
+        " UTC and is of a failure",
+        "stands here now",
+    ]);
+}
+
+#[test]
 fn the_log_of_each_build_is_printed_when_everything_is_to_be_said() {
     let world = World::new(&[
         Project::new("good", "1.0").hook("print('a good word')\n"),

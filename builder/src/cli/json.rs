@@ -37,8 +37,8 @@ pub fn plan(planned: &Planned, missing: &[Missing]) -> String {
 }
 
 /// `log`.
-pub fn log(package: &str, step: &str, log: &str) -> String {
-    text(&json!({ "format": 1, "package": package, "step": step, "log": log }))
+pub fn log((package, step): (&str, &str), log: &str, note: Option<&str>) -> String {
+    text(&json!({ "format": 1, "package": package, "step": step, "log": log, "note": note }))
 }
 
 /// `show`: each value with its layer and place.

@@ -7,10 +7,10 @@ use super::{Outcome, json, making, print, settings, show_findings};
 use crate::ambient::Ambient;
 use crate::error::{Error, IoContext as _, Kind, Result};
 use crate::event::StepKind;
-use crate::key::Digest;
 use crate::ops::build::{self, Planned, Prepared, Request};
 use crate::ops::goals::{Everything, resolve};
 use crate::ops::load::{Loaded, load};
+use crate::ops::logs::{self, Current};
 use crate::ops::machines::{interpreter, open_store};
 use crate::ops::report::wire;
 use crate::ops::why;
@@ -98,22 +98,30 @@ pub fn log(ambient: &Ambient, common: &Common, args: &LogArgs) -> Outcome {
             .hint(format!("steps with a log: {}", LOGGED.map(StepKind::word).join(", ")))
     })?;
     let package = logged_as(&args.package);
-    let found = store.last_log(&package, kind)?;
-    let digest = found.map(|text| text.parse::<Digest>()).transpose();
-    let digest = digest.map_err(|e| Error::bug("a kept log has no digest").because(e))?;
-    let there = match digest {
-        Some(digest) if store.has_blob(&digest)? => Some(store.blob_path(&digest)),
-        _ => None,
-    };
-    let Some(path) = there else { return Err(no_log(&store, args, kind)?) };
+    let of_set = of_the_set(ambient, common, (&args.package, kind));
+    let found = logs::find(&store, (&package, kind), of_set.as_ref())?;
+    let Some((digest, note)) = found else { return Err(no_log(&store, args, (kind, of_set.as_ref()))?) };
+    let path = store.blob_path(&digest);
     let text = std::fs::read(&path).doing(|| format!("failed to read `{}`", path.display()))?;
     let text = String::from_utf8_lossy(&text);
     if common.json {
-        print::result(&json::log(&package, kind.word(), &text));
+        print::result(&json::log((&package, kind.word()), &text, note.as_deref()));
     } else {
+        note.iter().for_each(|note| print::talk(&format!("note: {note}")));
         print::result_text(&text);
     }
     Ok(None)
+}
+
+/// What the set at hand makes of a word now: the step whose log is meant.
+/// `None` where there is no such set: a log of another one will do.
+fn of_the_set(ambient: &Ambient, common: &Common, (word, kind): (&str, StepKind)) -> Option<Current> {
+    let goals = GoalArgs { packages: vec![word.to_owned()], all: false, base: false };
+    let request = making::request(common, &goals, &no_flags()).ok()?;
+    let Prepared::Ready(planned) = build::prepare(ambient, &request).ok()? else { return None };
+    let [goal] = planned.goals.as_slice() else { return None };
+    let step = &planned.plan.steps[*planned.plan.of.get(&(goal.id, kind))?];
+    Some(Current { key: step.key, package: step.package.clone() })
 }
 
 /// A word as logs are kept under: `Flask[async]==3.1` -> `flask 3.1`.
@@ -126,8 +134,9 @@ fn logged_as(word: &str) -> String {
     format!("{name} {version}")
 }
 
-fn no_log(store: &Store, args: &LogArgs, kind: StepKind) -> Result<Error> {
-    let error = Error::input(format!("there is no log of `{}` of {}", args.step, args.package));
+fn no_log(store: &Store, args: &LogArgs, (kind, of_set): (StepKind, Option<&Current>)) -> Result<Error> {
+    let asked = of_set.map_or(&args.package, |current| &current.package);
+    let error = Error::input(format!("there is no log of `{}` of {asked}", args.step));
     let mut known = store.logged(kind)?;
     let name = logged_as(args.package.split("==").next().unwrap_or_default());
     let like: Vec<String> = known.iter().filter(|p| p.split(' ').next() == Some(&*name)).cloned().collect();

@@ -14,6 +14,7 @@ pub mod goals;
 pub mod host;
 pub mod judge;
 pub mod load;
+pub mod logs;
 pub mod machines;
 mod network;
 pub mod prepare;

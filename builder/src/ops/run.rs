@@ -297,7 +297,10 @@ impl Running<'_> {
                 // A failure that shows the end of a log has just kept it.
                 let log =
                     (!failure.log_tail.is_empty()).then(|| self.store.last_log(&step.package, step.kind));
-                (Ended::Failed(failure), log.and_then(|kept| kept.ok().flatten()))
+                (
+                    Ended::Failed(failure),
+                    log.and_then(|kept| kept.ok().flatten()).map(|kept| kept.digest.hex()),
+                )
             }
         };
         let took = start.elapsed();

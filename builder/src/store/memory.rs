@@ -29,6 +29,25 @@ pub struct BlobName {
     pub file_name: String,
 }
 
+/// A log as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptLog {
+    /// Its bytes.
+    pub digest: Digest,
+    /// The step that wrote it, and when (UTC, to the minute); an older
+    /// program did not say.
+    pub made: Option<(StepKey, String)>,
+}
+
+impl KeptLog {
+    fn read(text: &str) -> Option<Self> {
+        let mut words = text.splitn(3, ' ');
+        let digest = words.next()?.parse().ok()?;
+        let key = words.next().and_then(|key| StepKey::from_hex(key).ok());
+        Some(Self { digest, made: key.zip(words.next().map(str::to_owned)) })
+    }
+}
+
 impl Store {
     /// How long this step of this package usually takes: the median of its
     /// last successes.
@@ -81,29 +100,39 @@ impl Store {
 
     /// Remembers the last log of a step of `flask 3.1.3`, also of one that
     /// fails. It is then the last one of `flask`, too.
-    pub fn keep_log(&self, package: &str, kind: StepKind, log: &Digest) -> Result<()> {
+    pub fn keep_log(&self, package: &str, (kind, key): (StepKind, &StepKey), log: &Digest) -> Result<()> {
         let name = package.split(' ').next().unwrap_or(package);
+        let write = "INSERT OR REPLACE INTO memories (namespace, key, value)
+                     VALUES (?1, ?2, ?3 || strftime(' %Y-%m-%d %H:%M UTC', 'now'))";
         for subject in BTreeSet::from([package, name]) {
-            self.remember(LOGS, &format!("{} {subject}", kind.word()), &log.hex())?;
+            let connection = self.state().connection();
+            let mut write = connection.prepare_cached(write).map_err(sql)?;
+            let value = format!("{} {}", log.hex(), key.hex());
+            write.execute(params![LOGS, format!("{} {subject}", kind.word()), value]).map_err(sql)?;
         }
         Ok(())
     }
 
-    /// The digest (hex) of the last log of a step of `flask 3.1.3`, or of
-    /// `flask` whichever its version.
-    pub fn last_log(&self, package: &str, kind: StepKind) -> Result<Option<String>> {
-        self.recall(LOGS, &format!("{} {package}", kind.word()))
+    /// The last log of a step of `flask 3.1.3`, or of `flask` whichever its
+    /// version; it may be gone meanwhile.
+    pub fn last_log(&self, package: &str, kind: StepKind) -> Result<Option<KeptLog>> {
+        let Some(text) = self.recall(LOGS, &format!("{} {package}", kind.word()))? else { return Ok(None) };
+        Ok(KeptLog::read(&text))
     }
 
-    /// The packages of which a log of this step was kept, sorted.
+    /// The packages of which a log of this step is kept, sorted.
     pub fn logged(&self, kind: StepKind) -> Result<Vec<String>> {
         let connection = self.state().connection();
-        let ask = "SELECT key FROM memories WHERE namespace = ?1 ORDER BY key";
+        let ask = "SELECT key, value FROM memories WHERE namespace = ?1 ORDER BY key";
         let mut ask = connection.prepare_cached(ask).map_err(sql)?;
-        let rows = ask.query_map([LOGS], |row| row.get(0));
-        let keys: Vec<String> = rows.and_then(Iterator::collect).map_err(sql)?;
-        let of_kind = |key: &String| key.strip_prefix(kind.word())?.strip_prefix(' ').map(str::to_owned);
-        Ok(keys.iter().filter_map(of_kind).filter(|package| package.contains(' ')).collect())
+        let rows = ask.query_map([LOGS], |row| Ok((row.get(0)?, row.get(1)?)));
+        let rows: Vec<(String, String)> = rows.and_then(Iterator::collect).map_err(sql)?;
+        let there = |text: &str| KeptLog::read(text).is_some_and(|log| self.blob_path(&log.digest).is_file());
+        let of_kind = |(key, value): &(String, String)| {
+            let package = key.strip_prefix(kind.word())?.strip_prefix(' ')?;
+            (package.contains(' ') && there(value)).then(|| package.to_owned())
+        };
+        Ok(rows.iter().filter_map(of_kind).collect())
     }
 
     /// Remembers a small fact (an interpreter's probe, an ETag).

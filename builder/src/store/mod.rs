@@ -46,7 +46,7 @@ mod wire;
 pub use gc::GcReport;
 pub use input::Input;
 pub use lock::KeyLock;
-pub use memory::BlobName;
+pub use memory::{BlobName, KeptLog};
 pub use roots::Root;
 pub use session::TempDir;
 pub use state::Record;

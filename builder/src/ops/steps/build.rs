@@ -54,7 +54,7 @@ pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     let executor = machines.executor().map_err(broken)?;
     let result = executor.execute(&build_action(&spec), &machines.stop).map_err(broken)?;
     let log = machines.store.add_blob_bytes(&result.log).map_err(broken)?;
-    machines.store.keep_log(&step.package, step.kind, &log).map_err(broken)?;
+    machines.store.keep_log(&step.package, (step.kind, &step.key), &log).map_err(broken)?;
     if recipe.format == Format::Other {
         return other(steps, &result, (log, start.elapsed()));
     }

@@ -104,7 +104,7 @@ fn finish(
     let machines = steps.machines;
     let result = machines.executor().map_err(broken)?.execute(action, &machines.stop).map_err(broken)?;
     let log = machines.store.add_blob_bytes(&result.log).map_err(broken)?;
-    machines.store.keep_log(&step.package, step.kind, &log).map_err(broken)?;
+    machines.store.keep_log(&step.package, (step.kind, &step.key), &log).map_err(broken)?;
     match read(&result) {
         Ok(counts) => {
             all_well(&result)?;

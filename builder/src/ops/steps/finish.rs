@@ -199,7 +199,7 @@ fn install_phases(
     let Some(action) = install_action(&spec, "/s/1") else { return Ok(None) };
     let result = machines.executor().map_err(broken)?.execute(&action, &machines.stop).map_err(broken)?;
     let log = machines.store.add_blob_bytes(&result.log).map_err(broken)?;
-    machines.store.keep_log(&step.package, step.kind, &log).map_err(broken)?;
+    machines.store.keep_log(&step.package, (step.kind, &step.key), &log).map_err(broken)?;
     if result.exit != Exit::Code(0) || !result.missing.is_empty() {
         let what = failed_phase(&result).unwrap_or_else(|| exit_sentence(result.exit));
         return Err(with_result(failure("phase", format!("the phase `{what}` failed")), &result));

@@ -115,7 +115,7 @@ fn phase(steps: &Steps, step: &Step, (action, log): (&Action, &mut Vec<u8>)) -> 
     let result = machines.executor().map_err(broken)?.execute(action, &machines.stop).map_err(broken)?;
     log.extend_from_slice(&result.log);
     let kept = machines.store.add_blob_bytes(log).map_err(broken)?;
-    machines.store.keep_log(&step.package, step.kind, &kept).map_err(broken)?;
+    machines.store.keep_log(&step.package, (step.kind, &step.key), &kept).map_err(broken)?;
     if result.exit != Exit::Code(0) || !result.missing.is_empty() {
         let what = failed_phase(&result).unwrap_or_else(|| exit_sentence(result.exit));
         let told = failure("phase", format!("the phase `{what}` failed"));

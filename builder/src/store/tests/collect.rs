@@ -164,3 +164,31 @@ fn beginnings_of_downloads_go() {
     let report = store.gc(false).unwrap();
     assert!(!begun.exists() && report.blobs == 1 && report.freed > 0, "{report:?}");
 }
+
+#[test]
+fn a_check_stays_with_what_it_checked_though_its_runner_goes() {
+    let (dir, store) = store();
+    let a = chain(&store, "a");
+    let runner = chain(&store, "runner");
+    let log = store.add_blob_bytes(b"3 passed").unwrap();
+    let mut tested = record("tests of a", Output::Passed, &[a.install, runner.install].map(Input::Tree));
+    tested.realisation.log = Some(log);
+    store.record(&tested).unwrap();
+    store.keep_log("a 1.0", (StepKind::Check, &key("tests of a")), &log).unwrap();
+    store.keep_log("runner 1.0", (StepKind::Check, &key("check runner")), &runner.wheel).unwrap();
+    let link = dir.path().join("result");
+    symlink(store.tree_path(&a.install), &link).unwrap();
+    store.add_root(&link, &[]).unwrap();
+    let store = fresh(store);
+    let report = store.gc(false).unwrap();
+    assert_eq!((report.trees, report.blobs, report.realisations), (2, 1, 4), "the runner");
+    let kept = store.lookup(&key("tests of a")).unwrap().unwrap();
+    assert_eq!(kept.log, Some(log));
+    assert_eq!(store.logged(StepKind::Check).unwrap(), ["a 1.0"], "what is gone is not offered");
+    drop(kept);
+    let store = fresh(store);
+    assert_eq!(store.gc(false).unwrap(), GcReport { roots: 1, ..GcReport::default() });
+    std::fs::remove_file(&link).unwrap();
+    store.gc(false).unwrap();
+    assert!(store.lookup(&key("tests of a")).unwrap().is_none());
+}
