@@ -117,7 +117,9 @@ pub enum Ended {
     Failed(Box<Failure>),
     /// Something it needs failed: the index of that step.
     Skipped(usize),
-    /// The run ended at its first failure, before it began.
+    /// It was running when the user stopped the run.
+    Stopped,
+    /// The run ended at its first failure, or was stopped, before it began.
     NotStarted,
 }
 

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::fs::{CWD, FileType, Mode};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::output::Output;
 use crate::project::Project;
 use crate::world::World;
 
@@ -21,8 +22,9 @@ fn hanging(args: &[&str]) -> (World, Child, i32) {
         fifo.display().to_string()
     );
     world.add(&Project::backend("1.0"));
-    world.add(&Project::new("hang", "1.0").hook(&hook));
-    let plain = world.command(&[args, &["build", "hang", "--isolation", "env"]].concat());
+    world.add(&Project::new("early", "1.0"));
+    world.add(&Project::new("hang", "1.0").needs("early").builds_with("early").hook(&hook));
+    let plain = world.command(&[&["build", "hang", "--isolation", "env"], args].concat());
     let child = heeding_ctrl_c(&plain).spawn().unwrap();
     let mut said = String::new();
     std::fs::File::open(&fifo).unwrap().read_to_string(&mut said).unwrap();
@@ -80,4 +82,21 @@ fn the_next_run_sweeps_what_a_kill_left() {
     assert!(names(&world, "store").iter().all(|n| n != "work"));
     assert!(is_gone(build));
     world.ok(&["store", "verify"]);
+}
+
+#[test]
+fn a_stopped_run_reports_what_is_known_and_gives_out_what_is_finished() {
+    let reports = ["--report", "md=run.md", "--report", "junit=run.xml", "--wheel-dir", "wheels", "--json"];
+    let (world, child, _) = hanging(&reports);
+    kill_process(Pid::from_raw(child.id().cast_signed()).unwrap(), Signal::TERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let output = Output::new(&reports, &output, &world.redactions());
+    assert_eq!(output.code, Some(130), "{output}");
+    output.says(&["stopped while it ran: build of hang 1.0", " built, ", "1 stopped"]).does_not_say("FAILED");
+    assert_eq!(output.with_outcome("stopped"), ["hang 1.0 build"], "{output}");
+    assert_eq!(output.with_outcome("failed"), Vec::<String>::new(), "{output}");
+    assert!(world.work("wheels/early-1.0-py3-none-any.whl").is_file(), "{output}");
+    assert!(world.read("run.md").contains("stopped while it ran: build of hang 1.0"), "{output}");
+    assert!(world.read("run.xml").contains("stopped while it ran"), "{output}");
+    assert!(!world.work("result").is_symlink());
 }

@@ -120,7 +120,7 @@ pub fn run(
         });
         progress.done();
         let mut built = built?;
-        if flags.accept_hash && troubles.is_none() && !built.mismatches.is_empty() {
+        if flags.accept_hash && !built.report.stopped && troubles.is_none() && !built.mismatches.is_empty() {
             let accepted = accept_hashes(&planned.loaded, &built.mismatches);
             for file in &accepted.changed {
                 print::talk(&format!("wrote the new hash into {file}"));
@@ -165,6 +165,9 @@ pub fn finish(ambient: &Ambient, common: &Common, flags: &RunFlags, report: &mut
     if !common.quiet {
         let c = report.counts();
         let mut line = format!("{} built, {} steps kept", c.built, c.reused);
+        if c.stopped > 0 {
+            line.push_str(&format!(", {} stopped", c.stopped));
+        }
         if c.failed + c.skipped > 0 {
             line.push_str(&format!(", {} failed, {} not reached", c.failed, c.skipped));
         }

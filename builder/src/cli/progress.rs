@@ -143,6 +143,9 @@ impl Progress {
                 // Quiet or not, the report at the end tells it whole.
                 self.line(Talk::Normal, &format!("{:>12} {package}: {}", "FAILED", failure.message));
             }
+            Ended::Stopped => {
+                self.line(Talk::Normal, &format!("{:>12} {package} ({})", "stopped", kind.word()));
+            }
             Ended::Skipped(_) | Ended::NotStarted => {
                 self.line(Talk::Verbose, &format!("{:>12} {package} ({})", "skipped", kind.word()));
             }

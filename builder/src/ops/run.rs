@@ -167,16 +167,14 @@ pub fn run(
     let report = Report {
         entries: entries.into_values().collect(),
         took: running.started.elapsed(),
+        stopped: stop.load(Ordering::Relaxed),
         ..Report::default()
     };
-    if stop.load(Ordering::Relaxed) {
-        return Err(stopped());
-    }
     Ok(Ran { report, realised: running.results.into_iter().map(OnceLock::into_inner).collect() })
 }
 
 fn stopped() -> Error {
-    Error::new(crate::error::Kind::Stopped, "stopped: what had been finished is kept")
+    Error::new(crate::error::Kind::Stopped, "stopped while another run was making the same")
 }
 
 fn entry(step: &Step, ended: Ended, took: Duration) -> Entry {
@@ -196,21 +194,27 @@ fn gather(
         let step = &plan.steps[missing[t]];
         let above = step.inputs.iter().filter_map(|input| causes.get(&input.step)).min().copied();
         let cause = match fate {
+            // Nothing is wrong with what was stopped, nor with what needs it.
+            Fate::Failed((Ended::Stopped, _)) => None,
             Fate::Failed(_) => Some(missing[t]),
-            Fate::Skipped(because) => Some(above.unwrap_or(missing[because])),
+            Fate::Skipped(because) => {
+                let was_stopped = entries.get(&missing[because]).is_some_and(|e| e.ended == Ended::Stopped);
+                above.or((!was_stopped).then_some(missing[because]))
+            }
             Fate::Done(_) | Fate::NotStarted => None,
         };
         causes.extend(cause.map(|cause| (missing[t], cause)));
         let made = match fate {
             Fate::Done((ended, took)) | Fate::Failed((ended, took)) => entry(step, ended, took),
-            Fate::Skipped(because) => {
-                let cause = cause.unwrap_or(missing[because]);
-                let by = &plan.steps[cause];
-                let mut made = entry(step, Ended::Skipped(cause), Duration::ZERO);
-                made.blocked_by = Some(format!("{} of {}", by.kind.word(), by.package));
-                made
-            }
-            Fate::NotStarted => entry(step, Ended::NotStarted, Duration::ZERO),
+            Fate::Skipped(_) | Fate::NotStarted => match cause {
+                Some(cause) => {
+                    let by = &plan.steps[cause];
+                    let mut made = entry(step, Ended::Skipped(cause), Duration::ZERO);
+                    made.blocked_by = Some(format!("{} of {}", by.kind.word(), by.package));
+                    made
+                }
+                None => entry(step, Ended::NotStarted, Duration::ZERO),
+            },
         };
         entries.insert(missing[t], made);
     }
@@ -293,6 +297,8 @@ impl Running<'_> {
                 let _ = self.results[i].set(realisation);
                 (ended, log.map(|digest| digest.hex()))
             }
+            // What ends while everything is ended says nothing of the package.
+            Err(_) if self.stop.load(Ordering::Relaxed) => (Ended::Stopped, None),
             Err(failure) => {
                 // A failure that shows the end of a log has just kept it.
                 let log =
@@ -313,7 +319,7 @@ impl Running<'_> {
             expected,
             log,
         });
-        let ok = !matches!(ended, Ended::Failed(_));
+        let ok = !matches!(ended, Ended::Failed(_) | Ended::Stopped);
         ((ended, took), ok)
     }
 

@@ -23,7 +23,12 @@ pub fn xml(report: &Report) -> Result<String, String> {
             }
             Ended::NotStarted => {
                 let mut status = TestCaseStatus::skipped();
-                status.set_message("not started after the first failure");
+                status.set_message(report.why_not_started());
+                status
+            }
+            Ended::Stopped => {
+                let mut status = TestCaseStatus::skipped();
+                status.set_message("stopped while it ran");
                 status
             }
             Ended::Failed(failure) => failed(failure),

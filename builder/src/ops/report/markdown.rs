@@ -20,6 +20,15 @@ pub fn text(report: &Report) -> String {
         c.skipped,
         report.took.as_secs_f64()
     );
+    if report.stopped {
+        let _ = writeln!(out, "**The run was stopped before its end.** What had been finished is kept.\n");
+        for step in report.stopped_steps() {
+            let _ = writeln!(out, "- stopped while it ran: {}", cell(&step));
+        }
+        if c.stopped > 0 {
+            out.push('\n');
+        }
+    }
     if c.failed > 0 {
         out.push_str("## Failures\n\n| cause | package | step | message |\n|---|---|---|---|\n");
         for (entry, failure) in report.groups().into_iter().flatten() {

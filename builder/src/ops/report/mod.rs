@@ -36,6 +36,8 @@ pub struct Report {
     pub entries: Vec<Entry>,
     /// Wall time.
     pub took: Duration,
+    /// The user ended it before its end.
+    pub stopped: bool,
     /// What went wrong after the steps: a result that could not be linked, a
     /// wheel or a hash that could not be written.
     pub troubles: Vec<Failure>,
@@ -57,7 +59,10 @@ pub struct Counts {
     pub reused: usize,
     /// Failed.
     pub failed: usize,
-    /// Not run because of a failure, here or in what they need.
+    /// Were running when the run was stopped.
+    pub stopped: usize,
+    /// Not run because of a failure, here or in what they need, or because
+    /// the run was stopped.
     pub skipped: usize,
 }
 
@@ -72,7 +77,9 @@ impl Report {
 
     /// The kind that decides the exit code; `None` when nothing failed.
     pub fn kind(&self) -> Option<Kind> {
-        Kind::first(self.failures().map(|(_, f)| f).chain(&self.troubles).map(|f| f.kind))
+        let stopped = self.stopped.then_some(Kind::Stopped);
+        let kinds = self.failures().map(|(_, f)| f).chain(&self.troubles).map(|f| f.kind);
+        Kind::first(kinds.chain(stopped))
     }
 
     /// Totals.
@@ -86,6 +93,7 @@ impl Report {
                 }
                 Ended::Reused | Ended::Identical => counts.reused += 1,
                 Ended::Failed(_) => counts.failed += 1,
+                Ended::Stopped => counts.stopped += 1,
                 Ended::Skipped(_) | Ended::NotStarted => counts.skipped += 1,
             }
         }
@@ -174,8 +182,30 @@ impl Report {
                 names.push(&entry.package);
             }
         }
+        if self.stopped {
+            out.push_str("stopped: what had been finished is kept\n");
+            let running = self.stopped_steps();
+            if !running.is_empty() {
+                let _ = writeln!(out, "stopped while it ran: {}", running.join(", "));
+            }
+        }
         if !names.is_empty() {
-            let _ = writeln!(out, "not started after the first failure: {}", names.join(", "));
+            let _ = writeln!(out, "{}: {}", self.why_not_started(), names.join(", "));
+        }
+    }
+
+    /// `build of flask 3.1.3`: what was running when the run was stopped.
+    fn stopped_steps(&self) -> Vec<String> {
+        let stopped = self.entries.iter().filter(|e| e.ended == Ended::Stopped);
+        stopped.map(|e| format!("{} of {}", e.kind.word(), e.package)).collect()
+    }
+
+    /// Why steps did not start whose needs did not fail.
+    fn why_not_started(&self) -> &'static str {
+        if self.stopped {
+            "not started before the run was stopped"
+        } else {
+            "not started after the first failure"
         }
     }
 }

@@ -119,3 +119,35 @@ fn a_report_is_junit_and_markdown_too() {
     "#]]
     .assert_eq(&markdown::text(&sample()));
 }
+
+#[test]
+fn a_stopped_run_says_what_is_known() {
+    let report = Report {
+        entries: vec![
+            entry("a 1", StepKind::Build, Ended::Done),
+            entry("b 1", StepKind::Build, Ended::Stopped),
+            entry("c 1", StepKind::Build, Ended::NotStarted),
+        ],
+        took: Duration::from_secs(3),
+        stopped: true,
+        ..Report::default()
+    };
+    expect![[r#"
+        stopped: what had been finished is kept
+        stopped while it ran: build of b 1
+        not started before the run was stopped: c 1
+    "#]]
+    .assert_eq(&report.text());
+    let counts = report.counts();
+    assert_eq!((counts.done, counts.failed, counts.stopped, counts.skipped), (1, 0, 1, 1));
+    let xml = junit::xml(&report).unwrap();
+    assert!(xml.contains("stopped while it ran") && xml.contains(r#"failures="0""#), "{xml}");
+    let text = markdown::text(&report);
+    assert!(text.contains("was stopped before its end") && text.contains("ran: build of b 1"), "{text}");
+    assert!(!text.contains("## Failures"), "{text}");
+    let json = serde_json::to_value(wire::ReportV1::from(&report)).unwrap();
+    assert_eq!(
+        (&json["ok"], &json["stopped"], &json["steps"][1]["outcome"]),
+        (&false.into(), &true.into(), &"stopped".into())
+    );
+}

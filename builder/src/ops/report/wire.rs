@@ -16,6 +16,8 @@ use crate::event::{Ended, Failure};
 pub struct ReportV1 {
     format: u32,
     ok: bool,
+    /// The user ended the run before its end.
+    stopped: bool,
     seconds: f64,
     steps: Vec<StepV1>,
     /// What went wrong after the steps.
@@ -105,6 +107,7 @@ impl From<&Report> for ReportV1 {
                     Ended::Identical => "identical",
                     Ended::Failed(_) => "failed",
                     Ended::Skipped(_) => "skipped",
+                    Ended::Stopped => "stopped",
                     Ended::NotStarted => "not-started",
                 },
                 seconds: e.took.as_secs_f64(),
@@ -119,6 +122,7 @@ impl From<&Report> for ReportV1 {
         Self {
             format: 1,
             ok: report.kind().is_none(),
+            stopped: report.stopped,
             seconds: report.took.as_secs_f64(),
             steps,
             troubles: report.troubles.iter().map(FailureV1::from).collect(),

@@ -108,11 +108,29 @@ fn a_stopped_run_starts_nothing_more_and_keeps_what_is_done() {
         stop.store(true, Ordering::SeqCst);
         passed()
     });
-    let Err(error) = run(&plan, &store, &work, (&OPTIONS, &stop), &mut |_| {}) else {
-        panic!("it was stopped");
-    };
-    assert_eq!((error.kind, error.kind.exit_code()), (Kind::Stopped, 130));
+    let report = run(&plan, &store, &work, (&OPTIONS, &stop), &mut |_| {}).unwrap().report;
+    assert_eq!(report.kind().map(|kind| (kind, kind.exit_code())), Some((Kind::Stopped, 130)));
+    let ended: Vec<&Ended> = report.entries.iter().map(|e| &e.ended).collect();
+    assert_eq!(ended, [&Ended::Done, &Ended::NotStarted]);
     assert_eq!(look_up(&plan, &store).unwrap().missing, [1]);
+}
+
+#[test]
+fn what_a_stop_ends_has_not_failed_and_nothing_failed_because_of_it() {
+    let (_dir, store) = store();
+    let (plan, stop) = (chain(&["a", "b", "c"]), AtomicBool::new(false));
+    let work = Pretend(|step: &Step| {
+        if step.key != plan.steps[1].key {
+            return passed();
+        }
+        stop.store(true, Ordering::SeqCst);
+        Err(Box::new(Failure::from(Error::input("ended without an answer: stopped"))))
+    });
+    let report = run(&plan, &store, &work, (&OPTIONS, &stop), &mut |_| {}).unwrap().report;
+    let ended: Vec<&Ended> = report.entries.iter().map(|e| &e.ended).collect();
+    assert_eq!(ended, [&Ended::Done, &Ended::Stopped, &Ended::NotStarted]);
+    assert_eq!(report.kind(), Some(Kind::Stopped));
+    assert_eq!(report.failures().count(), 0);
 }
 
 #[test]
@@ -128,7 +146,7 @@ fn a_stopped_run_waits_for_nobody_else_s_build() {
             stop.store(true, Ordering::SeqCst);
         }
     });
-    assert_eq!(ended.err().map(|e| e.kind), Some(Kind::Stopped));
+    assert_eq!(ended.unwrap().report.kind(), Some(Kind::Stopped));
     assert!(told[0].contains("is making it, waiting"), "{told:?}");
 }
 
