@@ -109,7 +109,7 @@ pub fn run(
         };
         show_doubts(common, &planned);
         check(&planned)?;
-        let live = ambient.stderr_tty && ambient.var("CI").is_none() && !ambient.no_color();
+        let live = super::live(ambient);
         let mut progress = Progress::new(talk(common), live, planned.machines.jobs);
         planned.machines.heed_interrupts()?;
         let built = build::run(&planned, request.fail_fast, &mut |event| {

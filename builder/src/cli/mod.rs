@@ -140,6 +140,11 @@ pub fn settings(common: &Common, keep_failed: bool) -> Result<Settings> {
     })
 }
 
+/// Whether lines may move: standard error is a terminal and not CI.
+fn live(ambient: &Ambient) -> bool {
+    ambient.stderr_tty && ambient.var("CI").is_none() && !ambient.no_color()
+}
+
 /// How much is said.
 pub fn talk(common: &Common) -> Talk {
     match (common.quiet, common.verbose) {

@@ -165,6 +165,28 @@ impl Progress {
     }
 }
 
+/// One moving line for work that is counted.
+pub struct Counting(ProgressBar);
+
+impl Counting {
+    /// `live` asks for it: else nothing is shown.
+    pub fn new(live: bool, doing: &'static str) -> Self {
+        let target = if live { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
+        Self(ProgressBar::with_draw_target(Some(0), target).with_style(bar_style()).with_message(doing))
+    }
+
+    /// So many of so many are done. Several threads may tell, in any order.
+    pub fn see(&self, done: usize, all: usize) {
+        self.0.set_length(all as u64);
+        self.0.set_position(self.0.position().max(done as u64));
+    }
+
+    /// Removes the line.
+    pub fn done(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// Steps a user asked for are told at once, our own steps only with `-v`.
 fn talk_of(kind: StepKind) -> Talk {
     match kind {

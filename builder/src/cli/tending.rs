@@ -4,6 +4,7 @@
 //! Knows how they are told. Must never build.
 
 use super::args::{AddArgs, Common, FmtArgs, GcArgs, PathsArgs, StoreArgs, StoreVerb};
+use super::progress::Counting;
 use super::{Outcome, json, print, settings};
 use crate::ambient::Ambient;
 use crate::error::{Error, Kind, count};
@@ -146,7 +147,11 @@ fn repaired(report: &VerifyReport) {
 /// `wheelwright gc`.
 pub fn gc(ambient: &Ambient, common: &Common, args: &GcArgs) -> Outcome {
     let store = open_store_to_collect(ambient, common.store.as_ref())?;
-    let report = store.gc(args.dry_run)?;
+    let live = !common.quiet && super::live(ambient);
+    let counting = Counting::new(live, "removing");
+    let report = store.gc_watched(args.dry_run, &|done, all| counting.see(done, all));
+    counting.done();
+    let report = report?;
     if common.json {
         print::result(&json::gc(&report, args.dry_run));
         return Ok(None);

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::input::{Input, unpack};
 use super::leftover::remove_lock;
@@ -42,6 +43,13 @@ pub struct GcReport {
     pub freed: u64,
 }
 
+/// Told how many of how many are removed, from several threads.
+pub type Watch<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
+/// Removals at once: a file system that waits for its journal waits for all
+/// of them together.
+const HANDS: usize = 8;
+
 /// Something that goes.
 enum Victim {
     Blob(PathBuf),
@@ -70,12 +78,17 @@ impl Store {
     /// through what it was made from. With `dry_run` nothing is removed and
     /// the report says what would be.
     pub fn gc(&self, dry_run: bool) -> Result<GcReport> {
-        let report = self.collect(dry_run);
+        self.gc_watched(dry_run, &|_, _| {})
+    }
+
+    /// The same, told meanwhile: how many of how many are removed.
+    pub fn gc_watched(&self, dry_run: bool, watch: Watch<'_>) -> Result<GcReport> {
+        let report = self.collect(dry_run, watch);
         self.keep_room();
         report
     }
 
-    fn collect(&self, dry_run: bool) -> Result<GcReport> {
+    fn collect(&self, dry_run: bool, watch: Watch<'_>) -> Result<GcReport> {
         let trash = self.temp_dir()?;
         let mut report = GcReport::default();
         let gate = Gate::exclusive(self.root())?;
@@ -120,14 +133,14 @@ impl Store {
                 failed = failed.or(Some(e));
             }
         }
+        let gone: Vec<PathBuf> = below(trash.path()).collect();
         if forgotten {
-            // Counting takes its time, and others wait for the gate.
+            // Removing takes its time, and others wait for the gate.
             drop(gate);
-            report.freed += below(trash.path()).map(|path| disk_use(&path)).sum::<u64>();
+            report.freed += clear(&gone, watch);
         } else {
-            report.freed += below(trash.path()).map(|path| disk_use(&path)).sum::<u64>();
             // What was moved away still takes its room.
-            drop(trash);
+            report.freed += clear(&gone, watch);
             forget()?;
         }
         self.sweep_partial(dry_run, &mut report);
@@ -266,6 +279,36 @@ pub(super) fn move_away(path: &Path, trash: &Path) -> Result<()> {
         Err(e) if e.kind() == std::io::ErrorKind::StorageFull => remove_tree(path),
         Err(e) => Err(explain(e, doing())),
     }
+}
+
+/// Removes these, and says how many bytes that gives back. What cannot be
+/// removed now is swept by the next run.
+fn clear(gone: &[PathBuf], watch: Watch<'_>) -> u64 {
+    // All are counted before one goes: a file may have a name in several.
+    let freed = AtomicU64::new(0);
+    each(gone, &|path| {
+        freed.fetch_add(disk_use(path), Ordering::Relaxed);
+    });
+    let removed = AtomicUsize::new(0);
+    each(gone, &|path| {
+        let _ = remove_tree(path);
+        watch(removed.fetch_add(1, Ordering::Relaxed) + 1, gone.len());
+    });
+    freed.into_inner()
+}
+
+/// Does something with each of these, several at once.
+fn each(paths: &[PathBuf], work: &(dyn Fn(&Path) + Sync)) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..HANDS.min(paths.len()) {
+            scope.spawn(|| {
+                while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    work(path);
+                }
+            });
+        }
+    });
 }
 
 pub(super) fn below(folder: &Path) -> impl Iterator<Item = PathBuf> {

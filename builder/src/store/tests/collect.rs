@@ -192,3 +192,20 @@ fn a_check_stays_with_what_it_checked_though_its_runner_goes() {
     store.gc(false).unwrap();
     assert!(store.lookup(&key("tests of a")).unwrap().is_none());
 }
+
+#[test]
+fn a_collection_tells_how_far_it_is() {
+    let (_dir, store) = store();
+    for name in ["a", "b", "c", "d", "e"] {
+        chain(&store, name);
+    }
+    let store = fresh(store);
+    let told = std::sync::Mutex::new(Vec::new());
+    let watch = |done, all| told.lock().unwrap().push((done, all));
+    store.gc_watched(true, &watch).unwrap();
+    assert!(told.lock().unwrap().is_empty(), "a dry run removes nothing");
+    store.gc_watched(false, &watch).unwrap();
+    let mut told = told.into_inner().unwrap();
+    told.sort_unstable();
+    assert_eq!(told, (1..=15).map(|n| (n, 15)).collect::<Vec<_>>());
+}
