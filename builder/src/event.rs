@@ -68,6 +68,8 @@ pub enum Event {
         kind: StepKind,
         /// From history.
         expected: Option<Duration>,
+        /// What it and the longest chain that waits for it are expected to take.
+        path: Duration,
     },
     /// A step has something to say (`waiting for another run to build it`).
     Note {

@@ -273,6 +273,10 @@ fn verbs_that_look_answer_in_json() {
     assert_eq!(ask(&["show", "nobody"])["ok"], false);
     assert_eq!(ask(&["store", "verify"])["ok"], true);
     assert_eq!(ask(&["gc", "--dry-run"])["dry_run"], true);
+    world.write("recipes/odd.toml", "version   = \"1\"\npname = \"odd\"\nsource.path = \".\"\n");
+    let formatted = ask(&["fmt", "--check", "recipes/odd.toml"]);
+    assert_eq!((&formatted["check"], &formatted["changed"][0]), (&true.into(), &"recipes/odd.toml".into()));
+    std::fs::remove_file(world.work("recipes/odd.toml")).unwrap();
     let added = ask(&["add", "--no-solve", "nobody"]);
     assert_eq!(added["recipes"][0]["error"]["exit_code"], 2, "{added}");
     // And in words.

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::ops::add::Added;
 use crate::ops::build::Planned;
 use crate::ops::goals::Goal;
+use crate::ops::recipes::Formatted;
 use crate::ops::report::wire;
 use crate::ops::why::{self, Missing};
 use crate::store::{GcReport, VerifyReport};
@@ -39,6 +40,12 @@ pub fn plan(planned: &Planned, missing: &[Missing]) -> String {
 /// `log`.
 pub fn log((package, step): (&str, &str), log: &str, note: Option<&str>) -> String {
     text(&json!({ "format": 1, "package": package, "step": step, "log": log, "note": note }))
+}
+
+/// `fmt`: what changed, or with `--check` would, and what cannot be laid out.
+pub fn formatted(outcome: &Formatted, check: bool) -> String {
+    let findings = wire::findings_json(&outcome.findings);
+    text(&json!({ "format": 1, "check": check, "changed": outcome.changed, "findings": findings }))
 }
 
 /// `show`: each value with its layer and place.

@@ -65,7 +65,7 @@ fn dispatch(ambient: &Ambient, cli: Cli) -> Outcome {
         Verb::Tree(args) => reading::tree(ambient, common, &args),
         Verb::Add(args) => tending::add(ambient, common, &args),
         Verb::Lint(args) => tending::lint(ambient, common, &args),
-        Verb::Fmt(args) => tending::fmt(ambient, &args),
+        Verb::Fmt(args) => tending::fmt(ambient, common, &args),
         Verb::Store(args) => tending::store(ambient, common, &args),
         Verb::Gc(args) => tending::gc(ambient, common, &args),
         Verb::Doctor => tending::doctor(ambient, common),

@@ -42,6 +42,18 @@ struct Line {
     bar: ProgressBar,
     /// What it says from the start.
     text: String,
+    /// Since the run began.
+    began: Duration,
+    /// What it and the longest chain behind it were expected to take.
+    path: Duration,
+}
+
+impl Live {
+    /// How long the rest takes: all of it shared out, or the longest chain.
+    fn rest(&self, now: Duration) -> Duration {
+        let chains = self.running.values().map(|line| (line.began + line.path).saturating_sub(now));
+        chains.max().unwrap_or_default().max(self.left / self.workers)
+    }
 }
 
 impl Progress {
@@ -70,7 +82,9 @@ impl Progress {
                     live.left = *expected;
                 }
             }
-            Event::Started { step, package, kind, expected } => self.began(*step, package, *kind, *expected),
+            Event::Started { step, package, kind, expected, path } => {
+                self.began(*step, (package, *kind), (*expected, *path));
+            }
             Event::Note { text, .. } => self.line(Talk::Normal, &format!("        note {text}")),
             Event::Bytes { step, done, total } => {
                 if let Some(line) = self.live.as_ref().and_then(|live| live.running.get(step)) {
@@ -96,7 +110,12 @@ impl Progress {
         self.started.elapsed()
     }
 
-    fn began(&mut self, step: usize, package: &str, kind: StepKind, expected: Option<Duration>) {
+    fn began(
+        &mut self,
+        step: usize,
+        (package, kind): (&str, StepKind),
+        (expected, path): (Option<Duration>, Duration),
+    ) {
         let Some(live) = &mut self.live else { return };
         let style = ProgressStyle::with_template("  {prefix:>8} {msg} {elapsed}")
             .expect("the template is a constant of ours");
@@ -106,19 +125,20 @@ impl Progress {
         let bar = ProgressBar::hidden().with_style(style).with_prefix(kind.word()).with_message(text.clone());
         let bar = live.lines.insert_before(&live.total, bar);
         bar.enable_steady_tick(Duration::from_millis(250));
-        live.running.insert(step, Line { bar, text });
+        live.running.insert(step, Line { bar, text, began: self.started.elapsed(), path });
     }
 
     /// One step less, ran or not: what is left falls by what it was expected
     /// to take, so that it is nothing at the end.
     fn advance(&mut self, step: usize, expected: Duration) {
+        let now = self.started.elapsed();
         let Some(live) = &mut self.live else { return };
         if let Some(line) = live.running.remove(&step) {
             line.bar.finish_and_clear();
         }
         live.total.inc(1);
         live.left = live.left.saturating_sub(expected);
-        live.total.set_message(format!("about {} left", seconds(live.left / live.workers)));
+        live.total.set_message(format!("about {} left", seconds(live.rest(now))));
     }
 
     /// A log, whole, when everything is to be said.
@@ -244,8 +264,13 @@ mod tests {
     #[test]
     fn bytes_are_shown_on_the_line_of_their_step() {
         let mut progress = Progress::new(Talk::Normal, true, 1);
-        let event =
-            Event::Started { step: 3, package: "numpy 2.0".into(), kind: StepKind::Fetch, expected: None };
+        let event = Event::Started {
+            step: 3,
+            package: "numpy 2.0".into(),
+            kind: StepKind::Fetch,
+            expected: None,
+            path: Duration::ZERO,
+        };
         progress.see(&event);
         for (done, total, shown) in
             [(300_000, None, "numpy 2.0 0.3 MB"), (3_400_000, Some(12_000_000), "numpy 2.0 3.4 of 12.0 MB")]
@@ -279,16 +304,42 @@ mod tests {
             package: "a 1".into(),
             kind: StepKind::Verify,
             expected: Some(ms(300)),
+            path: ms(800),
         };
         progress.see(&known);
         progress.see(&ended(0, Ended::Done, ms(300)));
         assert_eq!(left(&progress), Some(ms(600)));
-        let guessed =
-            Event::Started { step: 1, package: "a 1".into(), kind: StepKind::Verify, expected: None };
+        let guessed = Event::Started {
+            step: 1,
+            package: "a 1".into(),
+            kind: StepKind::Verify,
+            expected: None,
+            path: ms(200),
+        };
         progress.see(&guessed);
         progress.see(&ended(1, Ended::Done, ms(200)));
         progress.see(&ended(2, Ended::Skipped(1), ms(400)));
         assert_eq!(left(&progress), Some(Duration::ZERO));
         progress.done();
+    }
+
+    #[test]
+    fn what_is_left_is_no_shorter_than_a_chain() {
+        let ms = Duration::from_millis;
+        for (workers, rest) in [(1, ms(900)), (9, ms(700))] {
+            let mut progress = Progress::new(Talk::Normal, true, workers);
+            progress.see(&Event::Planned { steps: 3, expected: ms(900) });
+            let kind = StepKind::Build;
+            progress.see(&Event::Started {
+                step: 0,
+                package: "a 1".into(),
+                kind,
+                expected: None,
+                path: ms(800),
+            });
+            let live = progress.live.as_ref().expect("lines that move were asked for");
+            assert_eq!(live.rest(live.running[&0].began + ms(100)), rest, "{workers} workers");
+            progress.done();
+        }
     }
 }

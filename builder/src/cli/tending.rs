@@ -72,13 +72,15 @@ pub fn lint(ambient: &Ambient, common: &Common, args: &PathsArgs) -> Outcome {
 }
 
 /// `wheelwright fmt`.
-pub fn fmt(ambient: &Ambient, args: &FmtArgs) -> Outcome {
+pub fn fmt(ambient: &Ambient, common: &Common, args: &FmtArgs) -> Outcome {
     let outcome = texts::format(ambient, &args.paths, args.check)?;
     for finding in &outcome.findings {
         print::talk_text(&finding.render());
     }
-    for path in &outcome.changed {
-        print::result(path);
+    if common.json {
+        print::result(&json::formatted(&outcome, args.check));
+    } else {
+        outcome.changed.iter().for_each(|path| print::result(path));
     }
     if args.check && !outcome.changed.is_empty() {
         let recipes = count(outcome.changed.len(), "recipe");

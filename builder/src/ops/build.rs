@@ -18,7 +18,7 @@ use crate::ops::run::{self, Options, Ran};
 use crate::ops::steps::{Mismatch, Steps};
 use crate::ops::{host, judge, prepare};
 use crate::plan::{Depth, Facts, Goals, Local, Plan, declares_compiler, plan};
-use crate::schedule::Lanes;
+use crate::schedule::{DOWNLOADS, Lanes};
 use crate::store::realisation::Realisation;
 
 /// Everything up to the plan: nothing has run yet.
@@ -86,6 +86,9 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
     let mut findings = loaded.findings.clone();
     findings.extend(wanted.findings);
     findings.extend(set.findings(&wanted.goals, request.tests));
+    if request.joined {
+        findings.extend(judge::applications(&set, &wanted.goals));
+    }
     let beside = match request.joined && !broken(&findings) {
         true => beside(&set, &wanted.goals),
         false => Ok(Vec::new()),
@@ -174,7 +177,12 @@ pub fn run(planned: &Planned, fail_fast: bool, watch: &mut dyn FnMut(&Event)) ->
     let machines = &planned.machines;
     let steps = Steps::new(&planned.set, &planned.loaded, &planned.local, machines);
     let options = Options {
-        lanes: Lanes { jobs: machines.jobs, downloads: 8, memory: machines.ambient.memory(), fail_fast },
+        lanes: Lanes {
+            jobs: machines.jobs,
+            downloads: DOWNLOADS,
+            memory: machines.ambient.memory(),
+            fail_fast,
+        },
     };
     let ran = run::run(&planned.plan, &machines.store, &steps, (&options, machines.stop_flag()), watch)?;
     let Ran { report, realised } = ran;

@@ -1,18 +1,36 @@
 //! What `[meta]` says against using a recipe.
 //!
-//! Knows `broken` and `known-vulnerabilities`. Must never know how a package
+//! Knows `kind`, `broken` and `known-vulnerabilities`. Must never know how a package
 //! is built: these are the recipe's own words.
 
 use std::collections::BTreeSet;
 
 use recipes::diag::{Code, Finding, Severity};
-use recipes::recipe::Recipe;
-use recipes::set::{PackageSet, RecipeId};
+use recipes::recipe::{Kind, Recipe};
+use recipes::set::{Member, PackageSet, RecipeId};
 
 /// A recipe marked as broken is needed.
 pub const BROKEN: Code = Code("W506");
 /// A recipe with known vulnerabilities is needed.
 pub const VULNERABLE: Code = Code("W507");
+
+/// An application is asked for as a member of an environment.
+pub const APPLICATION: Code = Code("W509");
+
+/// Applications among what an environment is to hold: nothing of them can be
+/// imported, which need not be built to be known.
+pub fn applications(set: &PackageSet, goals: &[Member]) -> Vec<Finding> {
+    let recipes = goals.iter().map(|goal| set.get(goal.id)).filter(|r| r.kind == Kind::Application);
+    recipes
+        .map(|recipe| {
+            let name = &recipe.pname;
+            let message = format!("`{name}` is an application, so it cannot be imported in an environment");
+            Finding::error(APPLICATION, recipe.place.clone(), message)
+                .hint(format!("`wheelwright build {name}` makes its executables: they are in `result/bin`"))
+                .hint(format!("to import it, write kind = \"package\" in its recipe; its executables stay"))
+        })
+        .collect()
+}
 
 /// Why a recipe is not to be built when it was not asked for by name.
 pub fn reason(recipe: &Recipe, allow_broken: bool) -> Option<String> {

@@ -14,7 +14,7 @@ use crate::event::{Ended, Event, Failure, StepKind};
 use crate::key::StepKey;
 use crate::ops::report::{Entry, Report};
 use crate::plan::{Plan, Step};
-use crate::schedule::{Fate, Lane, Lanes, Task};
+use crate::schedule::{Fate, Lane, Lanes, Task, longest_path};
 use crate::store::realisation::{Output, Realisation};
 use crate::store::{Input, Record, Store};
 
@@ -141,11 +141,12 @@ pub fn run(
     }
     let tasks = tasks(&running, &known.missing)?;
     let expected = tasks.iter().map(|t| t.expected).sum();
+    let paths = longest_path(&tasks);
     running.send(Event::Planned { steps: tasks.len(), expected });
     let fates = std::thread::scope(|scope| {
         let running = &running;
         let missing = &known.missing;
-        let tasks = &tasks;
+        let (tasks, paths) = (&tasks, &paths);
         let worker = scope.spawn(move || {
             // Also when a step panics: the watcher below must not wait for ever.
             let _close = Close(running);
@@ -153,7 +154,7 @@ pub fn run(
                 tasks,
                 &options.lanes,
                 stop,
-                &|t| running.step(missing[t], tasks[t].expected),
+                &|t| running.step(missing[t], (tasks[t].expected, paths[t])),
                 &mut |t, because| running.skipped(missing[t], missing[because], tasks[t].expected),
             )
         });
@@ -232,12 +233,17 @@ fn tasks(running: &Running, missing: &[usize]) -> Result<Vec<Task>> {
             Ok(Task {
                 needs: step.inputs.iter().filter_map(|input| place.get(&input.step).copied()).collect(),
                 expected: known.unwrap_or_else(|| guess(step.kind)),
-                lane: if step.kind == StepKind::Fetch { Lane::Network } else { Lane::Cpu },
+                lane: lane(step.kind),
                 exclusive: needs.exclusive,
                 memory: needs.memory,
             })
         })
         .collect()
+}
+
+/// What a step occupies.
+pub fn lane(kind: StepKind) -> Lane {
+    if kind == StepKind::Fetch { Lane::Network } else { Lane::Cpu }
 }
 
 /// Without a history: what such a step usually takes.
@@ -281,7 +287,7 @@ impl Running<'_> {
         });
     }
 
-    fn step(&self, i: usize, expected: Duration) -> ((Ended, Duration), bool) {
+    fn step(&self, i: usize, (expected, path): (Duration, Duration)) -> ((Ended, Duration), bool) {
         let step = &self.plan.steps[i];
         let start = Instant::now();
         let known = Some(expected).filter(|e| *e != guess(step.kind));
@@ -290,6 +296,7 @@ impl Running<'_> {
             package: step.package.clone(),
             kind: step.kind,
             expected: known,
+            path,
         });
         let (ended, log) = match self.realise(i, step) {
             Ok((realisation, ended)) => {

@@ -2,13 +2,15 @@
 //!
 //! Knows plans and the store's last successes. Must never run anything.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::error::{Result, count};
 use crate::key::TreeDigest;
-use crate::ops::run::{Known, look_up};
+use crate::ops::run::{Known, lane, look_up};
 use crate::plan::{Difference, Plan, differences};
+use crate::schedule::{DOWNLOADS, Lanes, Task, estimate};
 use crate::store::Store;
 use crate::tree::fs::scan;
 use crate::tree::{RelPath, Tree};
@@ -71,12 +73,11 @@ pub fn plan_text(plan: &Plan, missing: &[Missing], jobs: usize) -> String {
         let kind = step.kind.word();
         let _ = writeln!(out, "{word:<4} {kind:<8} {:<28} {}{time}", step.package, m.reason());
     }
-    let known: Duration = missing.iter().filter_map(|m| m.expected).sum();
     let certain = missing.iter().filter(|m| m.certain).count();
     if missing.is_empty() {
         out.push_str("nothing to do: everything is in the store\n");
     } else {
-        let about = known.as_secs_f64() / jobs.max(1) as f64;
+        let about = about(plan, missing, jobs).as_secs_f64();
         let time = match missing.iter().filter(|m| m.expected.is_none()).count() {
             0 => format!("about {about:.1} s"),
             unknown if unknown == missing.len() => "none of them was timed before".to_owned(),
@@ -86,6 +87,23 @@ pub fn plan_text(plan: &Plan, missing: &[Missing], jobs: usize) -> String {
         let _ = writeln!(out, "{steps} will run, {} may; {time}", missing.len() - certain);
     }
     out
+}
+
+/// How long what was timed before takes: no shorter than its longest chain.
+fn about(plan: &Plan, missing: &[Missing], jobs: usize) -> Duration {
+    let place: BTreeMap<usize, usize> = missing.iter().enumerate().map(|(t, m)| (m.step, t)).collect();
+    let task = |m: &Missing| {
+        let step = &plan.steps[m.step];
+        Task {
+            needs: step.inputs.iter().filter_map(|input| place.get(&input.step).copied()).collect(),
+            expected: m.expected.unwrap_or_default(),
+            lane: lane(step.kind),
+            exclusive: false,
+            memory: 0,
+        }
+    };
+    let tasks: Vec<Task> = missing.iter().map(task).collect();
+    estimate(&tasks, &Lanes { jobs, downloads: DOWNLOADS, memory: u64::MAX, fail_fast: false })
 }
 
 /// `plan` and `why` for other programs: a list of steps with every reason.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-pub use priority::longest_path;
+pub use priority::{estimate, longest_path};
 
 /// What a task occupies while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,9 @@ pub struct Task {
     /// Bytes it is declared to need; 0 when nothing is declared.
     pub memory: u64,
 }
+
+/// Downloads at once.
+pub const DOWNLOADS: usize = 8;
 
 /// How much may run at once.
 #[derive(Clone, Copy, Debug)]

@@ -1,10 +1,11 @@
-//! How urgent a task is: the time from its start to the end of the run.
+//! How urgent a task is: the time from its start to the end of the run; and
+//! how long all of it takes.
 //!
-//! Knows expected durations. Must never know lanes or results.
+//! Knows expected durations. Must never know results.
 
 use std::time::Duration;
 
-use super::Task;
+use super::{Lane, Lanes, Task};
 
 /// For each task, its expected time plus the longest chain that waits for it.
 /// Tasks must be in topological order (`needs` smaller than the own index).
@@ -16,4 +17,15 @@ pub fn longest_path(tasks: &[Task]) -> Vec<Duration> {
         }
     }
     path
+}
+
+/// How long tasks take at least: their longest chain, or all of a lane's
+/// tasks shared out among its workers, whichever is longer.
+pub fn estimate(tasks: &[Task], lanes: &Lanes) -> Duration {
+    let chain = longest_path(tasks).into_iter().max().unwrap_or_default();
+    let shared = |lane: Lane, workers: usize| {
+        let sum: Duration = tasks.iter().filter(|t| t.lane == lane).map(|t| t.expected).sum();
+        sum / u32::try_from(workers.max(1)).unwrap_or(u32::MAX)
+    };
+    chain.max(shared(Lane::Cpu, lanes.jobs)).max(shared(Lane::Network, lanes.downloads))
 }

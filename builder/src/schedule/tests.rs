@@ -114,3 +114,16 @@ fn downloads_do_not_take_a_processor() {
         &mut |_, _| {},
     );
 }
+
+#[test]
+fn an_estimate_is_the_longer_of_the_chain_and_the_shares() {
+    let ms = Duration::from_millis;
+    let chain = [task(&[], 10), task(&[0], 10), task(&[1], 10)];
+    assert_eq!(estimate(&chain, &lanes(8)), ms(30), "nothing runs beside it");
+    let beside = [task(&[], 10), task(&[], 10), task(&[], 10), task(&[], 10)];
+    assert_eq!(estimate(&beside, &lanes(2)), ms(20));
+    let mut fetches = beside;
+    fetches.iter_mut().for_each(|t| t.lane = Lane::Network);
+    assert_eq!(estimate(&fetches, &lanes(1)), ms(10), "downloads are beside the processors");
+    assert_eq!(estimate(&[], &lanes(1)), Duration::ZERO);
+}

@@ -169,11 +169,15 @@ fn an_application_is_nobody_s_dependency() {
     "#]]
     .assert_eq(&refusal(&world, 2, &["build", "rim"]));
     expect![[r#"
-        error: these packages cannot stand in one environment
-          cause: `web` is an application, so it cannot be imported in an environment
-          hint: write kind = "package" in the recipe of `web`, or ask for its libraries instead
+        error[W509] recipes/web-1.0.toml:1:9: `web` is an application, so it cannot be imported in an environment
+         1 | pname = "web"
+           |         ^^^^^
+          hint: `wheelwright build web` makes its executables: they are in `result/bin`
+          hint: to import it, write kind = "package" in its recipe; its executables stay
     "#]]
-    .assert_eq(&refusal(&world, 1, &["run", "web", "--", "python", "-c", "import web"]));
+    .assert_eq(&refusal(&world, 2, &["run", "web", "--", "python", "-c", "import web"]));
+    world.fails(2, &["env", "rim", "web", "--out", "venv"]).says(&["W509", "`web` is an application"]);
+    assert_eq!(world.index.downloads(), 0, "it is known before anything is built");
 }
 
 #[test]
