@@ -27,7 +27,7 @@ pub fn applications(set: &PackageSet, goals: &[Member]) -> Vec<Finding> {
             let message = format!("`{name}` is an application, so it cannot be imported in an environment");
             Finding::error(APPLICATION, recipe.place.clone(), message)
                 .hint(format!("`wheelwright build {name}` makes its executables: they are in `result/bin`"))
-                .hint(format!("to import it, write kind = \"package\" in its recipe; its executables stay"))
+                .hint("to import it, write kind = \"package\" in its recipe; its executables stay")
         })
         .collect()
 }
