@@ -197,6 +197,8 @@ fn file_changes(before: &Tree, now: &Tree) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::StepKind;
+    use crate::plan::Step;
     use crate::tree::Entry;
 
     fn tree(files: &[(&str, &str)]) -> Tree {
@@ -214,5 +216,37 @@ mod tests {
         let before = tree(&[("a.py", "1"), ("b.py", "1"), ("d.py", "1")]);
         let now = tree(&[("a.py", "1"), ("b.py", "2"), ("c.py", "1")]);
         assert_eq!(file_changes(&before, &now), ["changed b.py", "new c.py", "gone d.py"]);
+    }
+
+    #[test]
+    fn a_chain_takes_as_long_however_many_could_work() {
+        let step = |name: &str, inputs: &[usize]| {
+            let mut spec = crate::key::KeyWriter::new();
+            spec.part("name", name);
+            let input = |i: &usize| crate::plan::Input { step: *i, role: "wheel".into() };
+            Step::made_up(
+                recipes::set::RecipeId(0),
+                StepKind::Build,
+                (spec, inputs.iter().map(input).collect()),
+            )
+        };
+        let plan = Plan {
+            steps: vec![step("a", &[]), step("b", &[0]), step("c", &[])],
+            goals: vec![1, 2],
+            of: BTreeMap::new(),
+        };
+        let missing = |step| Missing {
+            step,
+            certain: true,
+            differences: Vec::new(),
+            before: true,
+            expected: Some(Duration::from_secs(10)),
+        };
+        let text = |steps: &[usize]| {
+            let missing: Vec<Missing> = steps.iter().map(|step| missing(*step)).collect();
+            plan_text(&plan, &missing, 2).lines().last().unwrap_or_default().to_owned()
+        };
+        assert_eq!(text(&[0, 1]), "2 steps will run, 0 may; about 20.0 s");
+        assert_eq!(text(&[0, 2]), "2 steps will run, 0 may; about 10.0 s");
     }
 }
