@@ -172,7 +172,8 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
         // Each letter too many or too few is an edit: most words end here.
         .filter(|k| k.chars().count().abs_diff(length) <= limit)
         .map(|k| (edit_distance(word, k), k))
-        .filter(|(d, _)| *d <= limit)
+        // Who mistypes twice still gets the first letter right: `jinja2` is no `ninja`.
+        .filter(|(d, k)| *d <= limit && (*d < 2 || k.chars().next() == word.chars().next()))
         .min_by_key(|(d, k)| (*d, k.len(), *k))
         .map(|(_, k)| k)
 }

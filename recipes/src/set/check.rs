@@ -65,6 +65,7 @@ impl PackageSet {
             todo.extend(run);
             for id in tested.into_iter().collect::<BTreeSet<_>>() {
                 todo.extend(self.needed(&Purpose::Check(id), &mut found.troubles));
+                found.troubles.extend(self.unknown_extras(&self.check_edges(id)));
             }
         }
         while let Some(id) = todo.pop_front() {
@@ -75,7 +76,8 @@ impl PackageSet {
             todo.extend(&build);
             todo.extend(self.needed(&Purpose::Run(id, Vec::new()), &mut found.troubles));
             found.graph.insert(id, build);
-            found.troubles.extend(self.unknown_extras(id));
+            let edges = self.edges(id);
+            found.troubles.extend(self.unknown_extras(edges.build.iter().chain(&edges.run)));
         }
         found
     }
@@ -114,11 +116,10 @@ impl PackageSet {
         }
     }
 
-    /// Extras a recipe asks for that nothing it could mean has.
-    fn unknown_extras(&self, id: RecipeId) -> Vec<Trouble> {
-        let edges = self.edges(id);
+    /// Extras some requirements ask for that nothing they could mean has.
+    fn unknown_extras<'e>(&self, edges: impl IntoIterator<Item = &'e Edge>) -> Vec<Trouble> {
         let mut found = Vec::new();
-        for edge in edges.build.iter().chain(&edges.run).filter(|edge| !edge.extras.is_empty()) {
+        for edge in edges.into_iter().filter(|edge| !edge.extras.is_empty()) {
             let Some(meant) = edge.to.and_then(|name| self.best(name, &[edge])) else { continue };
             for extra in edge.extras.iter().filter(|extra| self.extra_edges(meant, extra).is_none()) {
                 let (what, lines) = (What::UnknownExtra(meant, extra.clone()), vec![Line::of(self, edge)]);

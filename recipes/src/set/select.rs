@@ -7,6 +7,7 @@ use crate::codes;
 use crate::diag::Finding;
 use crate::name::Requirement;
 
+use super::trouble::{add_line, typed};
 use super::{PackageSet, RecipeId};
 
 impl PackageSet {
@@ -24,7 +25,7 @@ impl PackageSet {
                 .hint(format!("write `{}`; a recipe for it says where its bytes come from", wanted.name())));
         }
         let Some(name) = self.name_id(wanted.name()) else {
-            return Err(self.no_such_name(wanted.name().as_ref()));
+            return Err(self.no_such_name(&wanted));
         };
         let specifiers = wanted.specifiers();
         let fits = |id: &&RecipeId| specifiers.contains(&self.get(**id).version);
@@ -40,7 +41,7 @@ impl PackageSet {
             if let Some(near) = self.version_like(name, text.trim_start_matches("==")) {
                 finding = finding.hint(format!("did you mean `{pname}=={near}`?"));
             }
-            return Err(finding);
+            return Err(finding.hint(add_line(pname.as_ref(), &typed(&text))));
         };
         let pre = specifiers.iter().any(pep440_rs::VersionSpecifier::any_prerelease);
         let enabled = || fitting.iter().filter(|id| self.misfit(**id).is_none());
@@ -55,12 +56,13 @@ impl PackageSet {
         })
     }
 
-    fn no_such_name(&self, name: &str) -> Finding {
+    fn no_such_name(&self, wanted: &Requirement) -> Finding {
+        let name = wanted.name().as_ref();
         let message = format!("no recipe of the set is named `{name}`");
         let mut finding = Finding::plain(codes::MISSING_RECIPE, message);
         if let Some(near) = self.name_like(name) {
             finding = finding.hint(format!("did you mean `{near}`?"));
         }
-        finding.hint(format!("wheelwright add --no-solve {name}"))
+        finding.hint(add_line(name, &typed(&wanted.specifiers().to_string())))
     }
 }

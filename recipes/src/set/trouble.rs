@@ -38,6 +38,8 @@ pub(super) struct Line {
     place: Option<Place>,
     who: String,
     text: String,
+    /// The version part alone, as one would type it.
+    specifiers: String,
 }
 
 /// One thing that is wrong.
@@ -52,8 +54,14 @@ pub(super) struct Trouble {
 
 impl Line {
     pub(super) fn of(set: &PackageSet, edge: &Edge) -> Self {
-        let text = edge.requirement(set).text.clone();
-        Self { place: edge.place(set).cloned(), who: edge.who(set), text }
+        let requirement = edge.requirement(set);
+        let specifiers = if edge.url { String::new() } else { typed(&requirement.specifiers().to_string()) };
+        Self {
+            place: edge.place(set).cloned(),
+            who: edge.who(set),
+            text: requirement.text.clone(),
+            specifiers,
+        }
     }
 
     fn key(&self) -> (Option<(&str, usize)>, &str, &str) {
@@ -127,7 +135,7 @@ fn unmet(set: &PackageSet, edge: &Edge) -> What {
     match (enabled.first(), disabled.is_empty()) {
         (Some(id), _) => What::Application(*id),
         (None, false) => What::Disabled(disabled),
-        (None, true) => What::Unsatisfied(name, specifiers.to_string().replace(", ", ",")),
+        (None, true) => What::Unsatisfied(name, typed(&specifiers.to_string())),
     }
 }
 
@@ -151,7 +159,38 @@ pub(super) fn findings(set: &PackageSet, troubles: Vec<Trouble>) -> Vec<Finding>
         })
         .collect();
     findings.sort_by(|a, b| order(a).cmp(&order(b)));
+    join_missing(&mut findings);
     findings
+}
+
+/// The start of the line that writes recipes.
+const ADD: &str = "wheelwright add --no-solve ";
+
+/// Whoever misses several recipes types one line, told with the last of them.
+fn join_missing(findings: &mut [Finding]) {
+    let missing = |f: &&Finding| f.code == codes::MISSING_RECIPE;
+    let words: Vec<String> = findings
+        .iter()
+        .filter(missing)
+        .filter_map(|f| f.hints.iter().find_map(|hint| hint.strip_prefix(ADD)).map(str::to_owned))
+        .collect();
+    if words.len() > 1
+        && let Some(last) = findings.iter_mut().rfind(|f| f.code == codes::MISSING_RECIPE)
+    {
+        last.hints.push(format!("all {} at once: {ADD}{}", words.len(), words.join(" ")));
+    }
+}
+
+/// The line that writes a recipe for what is wanted, as a shell takes it.
+pub(super) fn add_line(name: &str, specifiers: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.=+".contains(c);
+    let word = format!("{name}{specifiers}");
+    if word.chars().all(plain) { format!("{ADD}{word}") } else { format!("{ADD}'{word}'") }
+}
+
+/// Specifiers without spaces.
+pub(super) fn typed(specifiers: &str) -> String {
+    specifiers.replace(' ', "")
 }
 
 fn order(finding: &Finding) -> (Option<(&str, usize)>, Code, &str) {
@@ -215,7 +254,14 @@ impl Telling<'_> {
         if let Some(near) = self.set.name_like(name) {
             finding = finding.hint(format!("did you mean `{near}`?"));
         }
-        finding.hint(format!("wheelwright add --no-solve {name}"))
+        // One release that all who want it can use.
+        let mut wanted: Vec<&str> = Vec::new();
+        for part in self.lines.iter().flat_map(|line| line.specifiers.split(',')) {
+            if !part.is_empty() && !wanted.contains(&part) {
+                wanted.push(part);
+            }
+        }
+        finding.hint(add_line(name, &wanted.join(",")))
     }
 
     fn unsatisfied(&self, name: NameId, specifiers: &str) -> Finding {
@@ -226,10 +272,7 @@ impl Telling<'_> {
         if let Some(near) = exact.and_then(|version| self.set.version_like(name, version)) {
             finding = finding.hint(format!("did you mean `{pname}=={near}`?"));
         }
-        finding.hint(match exact {
-            Some(version) => format!("wheelwright add --no-solve {pname}=={version}"),
-            None => format!("wheelwright add --no-solve {pname}=={}", wanted(specifiers)),
-        })
+        finding.hint(add_line(pname.as_ref(), specifiers))
     }
 
     fn application(&self, id: RecipeId) -> Finding {
@@ -290,13 +333,15 @@ impl Telling<'_> {
     fn unknown_extra(&self, id: RecipeId, extra: &ExtraName) -> Finding {
         let recipe = self.set.get(id);
         let message = format!("`{}` has no extra `{extra}`", self.set.label(id));
-        let finding = self.at_first(codes::UNKNOWN_EXTRA, message).with_severity(Severity::Warning);
+        let mut finding = self.at_first(codes::UNKNOWN_EXTRA, message).with_severity(Severity::Warning);
         let known: Vec<&str> = recipe.optional_dependencies.keys().map(AsRef::as_ref).collect();
-        match did_you_mean(extra.as_ref(), known.iter().copied()) {
-            Some(near) => finding.hint(format!("did you mean `{near}`?")),
-            None if known.is_empty() => finding,
-            None => finding.hint(format!("its extras are {}", known.join(", "))),
+        if let Some(near) = did_you_mean(extra.as_ref(), known.iter().copied()) {
+            finding = finding.hint(format!("did you mean `{near}`?"));
         }
+        finding.hint(match known.as_slice() {
+            [] => "its recipe has no [optional-dependencies]".to_owned(),
+            known => format!("its extras are {}", known.join(", ")),
+        })
     }
 
     fn cycle(&self, ids: &[RecipeId]) -> Finding {
@@ -325,14 +370,6 @@ impl Telling<'_> {
         }
         finding.hint("build one of them without that requirement (an in-tree backend), or take it prebuilt: `format = \"wheel\"`")
     }
-}
-
-/// A version for the `add` line: one the specifiers name and contain, or the word.
-fn wanted(specifiers: &str) -> String {
-    let parsed: Option<pep440_rs::VersionSpecifiers> = specifiers.parse().ok();
-    let named = parsed.iter().flat_map(|all| all.iter().map(|s| s.version().clone()).collect::<Vec<_>>());
-    let fitting = named.filter(|v| parsed.as_ref().is_some_and(|all| all.contains(v)));
-    fitting.max().map_or_else(|| "VERSION".to_owned(), |version| version.to_string())
 }
 
 impl PackageSet {

@@ -17,6 +17,37 @@ use recipes::parse::{mend_requirement, mend_specifiers};
 use super::native::{self, Native};
 use crate::error::{Error, Result};
 
+/// Classifiers that mean one license, and its SPDX identifier. `BSD License`
+/// and the like mean several.
+const SPDX_OF_CLASSIFIERS: [(&str, &str); 26] = [
+    ("Apache Software License", "Apache-2.0"),
+    ("Boost Software License 1.0 (BSL-1.0)", "BSL-1.0"),
+    ("CC0 1.0 Universal (CC0 1.0) Public Domain Dedication", "CC0-1.0"),
+    ("Eclipse Public License 1.0 (EPL-1.0)", "EPL-1.0"),
+    ("Eclipse Public License 2.0 (EPL-2.0)", "EPL-2.0"),
+    ("European Union Public Licence 1.2 (EUPL 1.2)", "EUPL-1.2"),
+    ("GNU Affero General Public License v3", "AGPL-3.0-only"),
+    ("GNU Affero General Public License v3 or later (AGPLv3+)", "AGPL-3.0-or-later"),
+    ("GNU General Public License v2 (GPLv2)", "GPL-2.0-only"),
+    ("GNU General Public License v2 or later (GPLv2+)", "GPL-2.0-or-later"),
+    ("GNU General Public License v3 (GPLv3)", "GPL-3.0-only"),
+    ("GNU General Public License v3 or later (GPLv3+)", "GPL-3.0-or-later"),
+    ("GNU Lesser General Public License v2 (LGPLv2)", "LGPL-2.0-only"),
+    ("GNU Lesser General Public License v2 or later (LGPLv2+)", "LGPL-2.0-or-later"),
+    ("GNU Lesser General Public License v3 (LGPLv3)", "LGPL-3.0-only"),
+    ("GNU Lesser General Public License v3 or later (LGPLv3+)", "LGPL-3.0-or-later"),
+    ("Historical Permission Notice and Disclaimer (HPND)", "HPND"),
+    ("ISC License (ISCL)", "ISC"),
+    ("MIT License", "MIT"),
+    ("MIT No Attribution License (MIT-0)", "MIT-0"),
+    ("Mozilla Public License 1.1 (MPL 1.1)", "MPL-1.1"),
+    ("Mozilla Public License 2.0 (MPL 2.0)", "MPL-2.0"),
+    ("Python Software Foundation License", "PSF-2.0"),
+    ("The Unlicense (Unlicense)", "Unlicense"),
+    ("Universal Permissive License (UPL)", "UPL-1.0"),
+    ("zlib/libpng License", "Zlib"),
+];
+
 /// The headers of core metadata (METADATA or PKG-INFO) that a recipe needs.
 #[derive(Clone, Debug, Default)]
 pub struct Metadata {
@@ -59,13 +90,6 @@ impl Metadata {
     /// The license as an SPDX expression: as such (PEP 639), from the free
     /// text when it is one, or from a classifier that means one license.
     fn license(&self) -> Option<String> {
-        const CLASSIFIERS: [(&str, &str); 5] = [
-            ("MIT License", "MIT"),
-            ("ISC License (ISCL)", "ISC"),
-            ("Mozilla Public License 2.0 (MPL 2.0)", "MPL-2.0"),
-            ("The Unlicense (Unlicense)", "Unlicense"),
-            ("zlib/libpng License", "Zlib"),
-        ];
         // `BSD` and the like have the form, but say no license.
         const FREE: [&str; 8] =
             ["MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MPL-2.0", "0BSD", "PSF-2.0"];
@@ -78,7 +102,7 @@ impl Metadata {
         let mut named = self.all("classifier").into_iter().filter_map(|c| c.strip_prefix("License :: "));
         let only = named.next().filter(|c| *c != "OSI Approved").or_else(|| named.next())?;
         let last = only.rsplit(" :: ").next()?;
-        let known = CLASSIFIERS.iter().find(|(name, _)| *name == last)?;
+        let known = SPDX_OF_CLASSIFIERS.iter().find(|(name, _)| *name == last)?;
         named.next().is_none().then(|| known.1.to_owned())
     }
 

@@ -2,6 +2,13 @@ use expect_test::expect;
 
 use super::*;
 
+fn exactly(text: &str) -> (PackageName, Version) {
+    match parse(text).unwrap() {
+        (name, Wish::Exactly(version)) => (name, version),
+        (name, wish) => panic!("{name}: {wish:?}"),
+    }
+}
+
 fn draft(files: &[(&str, &str)], metadata: &str) -> Draft {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -10,9 +17,9 @@ fn draft(files: &[(&str, &str)], metadata: &str) -> Draft {
         std::fs::write(path, text).unwrap();
     }
     let hash = recipes::name::Sha256([7; 32]);
-    let (name, version) = parse("Demo.Pkg==1.2").unwrap();
+    let (name, version) = exactly("Demo.Pkg==1.2");
     let metadata = Metadata::parse(metadata);
-    Draft::new(&name, &version.unwrap(), hash, (dir.path(), &metadata)).unwrap()
+    Draft::new(&name, &version, hash, (dir.path(), &metadata)).unwrap()
 }
 
 const METADATA: &str = "Metadata-Version: 2.4
@@ -71,10 +78,10 @@ fn what_may_be_left_out_is_not_insisted_on() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("setup.py"), "setup(ext_modules=[Extension('a', ['a.c'])])").unwrap();
     std::fs::write(dir.path().join("a.c"), "").unwrap();
-    let (name, version) = parse("demo==1").unwrap();
+    let (name, version) = exactly("demo==1");
     let metadata = Metadata::parse("").with_pure_wheel(true);
     let hash = recipes::name::Sha256([7; 32]);
-    let made = Draft::new(&name, &version.unwrap(), hash, (dir.path(), &metadata)).unwrap();
+    let made = Draft::new(&name, &version, hash, (dir.path(), &metadata)).unwrap();
     assert!(made.text().contains("virtual:compiler/c") && !made.text().contains("expect"), "{}", made.text());
     assert!(made.notes[0].contains("compiled or pure"), "{:?}", made.notes);
 }
@@ -89,6 +96,11 @@ fn a_license_is_told_only_when_it_is_certain() {
     assert_eq!(told("License: BSD\n"), None);
     assert_eq!(told("Classifier: License :: OSI Approved :: MIT License\n").as_deref(), Some("\"MIT\""));
     assert_eq!(told("Classifier: License :: OSI Approved :: BSD License\n"), None);
+    let apache = "Classifier: License :: OSI Approved\nClassifier: License :: OSI Approved :: Apache Software License\n";
+    assert_eq!(told(apache).as_deref(), Some("\"Apache-2.0\""));
+    let lesser =
+        "Classifier: License :: OSI Approved :: GNU Lesser General Public License v3 or later (LGPLv3+)\n";
+    assert_eq!(told(lesser).as_deref(), Some("\"LGPL-3.0-or-later\""));
     let two = "Classifier: License :: OSI Approved :: MIT License\n\
                Classifier: License :: OSI Approved :: Apache Software License\n";
     assert_eq!(told(two), None);
@@ -109,10 +121,45 @@ fn only_new_metadata_is_final() {
 }
 
 #[test]
-fn projects_are_names_with_perhaps_a_version() {
-    assert_eq!(parse("Flask").unwrap().0.to_string(), "flask");
-    assert!(parse("flask==x").unwrap_err().hints[0].contains("NAME==VERSION"));
-    assert!(parse("fla sk").is_err());
+fn projects_are_names_with_perhaps_versions() {
+    let newest = |text: &str| match parse(text).unwrap() {
+        (name, Wish::Newest(specifiers)) => format!("{name} {specifiers}"),
+        (name, wish) => panic!("{name}: {wish:?}"),
+    };
+    assert_eq!(newest("Flask"), "flask ");
+    assert_eq!(newest("click>=8,<8.2"), "click >=8, <8.2");
+    assert_eq!(newest("click==8.*"), "click ==8.*");
+    assert_eq!(exactly("flask==3.0").1.to_string(), "3.0");
+    for wrong in
+        ["flask==x", "fla sk", "flask[async]", "flask; os_name == 'nt'", "flask @ https://example.org/f.zip"]
+    {
+        assert!(parse(wrong).unwrap_err().hints[0].contains("NAME==VERSION"), "{wrong}");
+    }
+}
+
+#[test]
+fn a_recipe_of_another_version_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |text: &str, force: bool| {
+        let (name, version) = exactly(text);
+        free(dir.path(), (&name, &version), force)
+            .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+            .map_err(|e| e.doing)
+    };
+    let write = |name: &str, version: &str| {
+        std::fs::write(dir.path().join(name), format!("pname = 'click'\nversion = '{version}'\n")).unwrap();
+    };
+    assert_eq!(at("click==8.1.8", false).unwrap(), "click.toml");
+    write("click.toml", "8.5.1");
+    assert_eq!(at("click==8.1.8", false).unwrap(), "click-8.1.8.toml");
+    assert!(at("click==8.5.1", false).unwrap_err().ends_with("click.toml` exists"));
+    assert_eq!(at("click==8.5.1", true).unwrap(), "click.toml");
+    write("click-8.1.8.toml", "8.1.8");
+    assert!(at("click==8.1.8", false).unwrap_err().ends_with("click-8.1.8.toml` exists"));
+    assert_eq!(at("click==8.1.8", true).unwrap(), "click-8.1.8.toml");
+    // What says no version may be anything.
+    std::fs::write(dir.path().join("other.toml"), "pname = 3").unwrap();
+    assert!(at("other==1", false).unwrap_err().ends_with("other.toml` exists"));
 }
 
 #[test]

@@ -23,12 +23,38 @@ fn missing_recipe() {
                |                 ^^^^^^^^^ for flask 3.1
               note: also wanted at web-1.toml:3
               hint: did you mean `click`?
-              hint: wheelwright add --no-solve clik
+              hint: wheelwright add --no-solve 'clik>=8'
 
             error[W401] flask-3.1.toml:3:28: no recipe of the set is named `nowhere`
              3 | dependencies = ["clik>=8", "nowhere"]
                |                            ^^^^^^^^^ for flask 3.1
               hint: wheelwright add --no-solve nowhere
+              hint: all 2 at once: wheelwright add --no-solve 'clik>=8' nowhere
+        "#]],
+    );
+}
+
+#[test]
+fn the_line_to_type_asks_for_what_all_of_them_can_use() {
+    check(
+        "
+        a 1: urllib3<2
+        b 1: urllib3>=1.26&<2
+        c 1: jinja2
+        ninja 1:
+        ",
+        expect![[r#"
+            error[W401] a-1.toml:3:17: no recipe of the set is named `urllib3`
+             3 | dependencies = ["urllib3<2"]
+               |                 ^^^^^^^^^^^ for a 1
+              note: also wanted at b-1.toml:3
+              hint: wheelwright add --no-solve 'urllib3<2,>=1.26'
+
+            error[W401] c-1.toml:3:17: no recipe of the set is named `jinja2`
+             3 | dependencies = ["jinja2"]
+               |                 ^^^^^^^^ for c 1
+              hint: wheelwright add --no-solve jinja2
+              hint: all 2 at once: wheelwright add --no-solve 'urllib3<2,>=1.26' jinja2
         "#]],
     );
 }
@@ -70,7 +96,7 @@ fn unsatisfied_specifier() {
                |                                 ^^^^^^^^^^ for a 1
               note: also wanted at b-1.toml:3
               note: the set has click 8.1.7, 8.0
-              hint: wheelwright add --no-solve click==9
+              hint: wheelwright add --no-solve 'click>=9'
         "#]],
     );
 }
@@ -224,7 +250,9 @@ fn unknown_extra() {
     check(
         "
         a 1: flask[asink], flask[async]
+        b 1: | check: asgiref[x], b[me], b[mee] | extra me: asgiref
         flask 1: | extra async: asgiref
+        pytest 8:
         asgiref 1:
         ",
         expect![[r#"
@@ -232,6 +260,17 @@ fn unknown_extra() {
              3 | dependencies = ["flask[asink]", "flask[async]"]
                |                 ^^^^^^^^^^^^^^ for a 1
               hint: its extras are async
+
+            warning[W408] b-1.toml:6:11: `asgiref 1` has no extra `x`
+             6 | inputs = ["asgiref[x]", "b[me]", "b[mee]"]
+               |           ^^^^^^^^^^^^ for the tests of b 1
+              hint: its recipe has no [optional-dependencies]
+
+            warning[W408] b-1.toml:6:34: `b 1` has no extra `mee`
+             6 | inputs = ["asgiref[x]", "b[me]", "b[mee]"]
+               |                                  ^^^^^^^^ for the tests of b 1
+              hint: did you mean `me`?
+              hint: its extras are me
         "#]],
     );
 }
@@ -256,12 +295,13 @@ fn everything_at_once_in_the_order_of_the_files() {
              4 | dependencies = ["missing"]
                |                 ^^^^^^^^^ for a 1
               hint: wheelwright add --no-solve missing
+              hint: all 2 at once: wheelwright add --no-solve gone missing
 
             error[W402] b-1.toml:3:17: no version of `c` in the set satisfies `>2`
              3 | dependencies = ["c>2", "app"]
                |                 ^^^^^ for b 1
               note: the set has c 1
-              hint: wheelwright add --no-solve c==VERSION
+              hint: wheelwright add --no-solve 'c>2'
 
             error[W405] b-1.toml:3:24: `app` is an application; others cannot depend on it
              3 | dependencies = ["c>2", "app"]
@@ -321,9 +361,11 @@ fn a_spec_that_means_nothing() {
         error[W402]: no version of `flask` in the set satisfies `==3.1.2`
           note: the set has flask 3.1.3, 3.0
           hint: did you mean `flask==3.1.3`?
+          hint: wheelwright add --no-solve flask==3.1.2
 
         error[W402]: no version of `flask` in the set satisfies `>4`
           note: the set has flask 3.1.3, 3.0
+          hint: wheelwright add --no-solve 'flask>4'
 
         error[W406] numpy-2.toml:1:9: `numpy 2` is disabled: it is for Python >=3.13, this is CPython 3.12.4 on linux x86_64
          1 | pname = "numpy"
