@@ -13,6 +13,7 @@ use crate::name::{ExtraName, PackageName, Version};
 use crate::node::{Node, Table, Value};
 use crate::recipe::{Dependency, Format, Kind, Recipe};
 
+mod external;
 mod lint;
 mod source;
 mod specifier;
@@ -183,7 +184,7 @@ pub(crate) fn recipe(
         build: tables::build(table, f),
         check: tables::check(table, &phases, f),
         phases,
-        external: tables::external(table, f),
+        external: external::external(table, f),
         cargo: table.entry("cargo").map(|e| e.key_place.clone()),
         relax: tables::relax(table, f),
         wrap: wrap::wrap(table, f),

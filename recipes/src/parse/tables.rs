@@ -9,9 +9,7 @@ use crate::codes;
 use crate::diag::{Finding, Place};
 use crate::name::PackageName;
 use crate::node::{Entry, Node, Table, Value};
-use crate::recipe::{
-    App, Build, Check, Expect, External, Format, Meta, Origin, Phase, Phases, Recipe, Relax, Runner,
-};
+use crate::recipe::{App, Build, Check, Expect, Format, Meta, Origin, Phase, Phases, Recipe, Relax, Runner};
 
 use super::{boolean, count, items, modules, owned, requirements, texts, words};
 
@@ -90,61 +88,6 @@ fn object(node: &Node, needs_object: bool, findings: &mut Vec<Finding>) -> Optio
 pub(super) fn phases(table: &Table) -> Phases {
     let Some(phases) = table.table("phases") else { return Phases::new() };
     Phase::ALL.iter().filter_map(|(phase, key)| Some((*phase, owned(phases, key)?))).collect()
-}
-
-pub(super) fn external(table: &Table, findings: &mut Vec<Finding>) -> External {
-    let Some(external) = table.table("external") else { return External::default() };
-    let mut list = |key: &str| {
-        let nodes = items(external.get(key)).iter();
-        nodes.filter_map(|n| Some((external_name(n, findings)?, n.place.clone()))).collect()
-    };
-    External {
-        build_requires: list("build-requires"),
-        host_requires: list("host-requires"),
-        dependencies: list("dependencies"),
-    }
-}
-
-/// PEP 725: `virtual:compiler/c`, `virtual:interface/blas`, `pkg:generic/openssl`
-/// (a package URL). What PEP 725 says now, `dep:virtual/compiler/c` and
-/// `dep:generic/openssl`, is the same in other words and read as such.
-fn external_name(node: &Node, findings: &mut Vec<Finding>) -> Option<String> {
-    let text = node.as_str()?;
-    let word = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_graphic() && c != '/');
-    let name = text.split([' ', '@', ';', '>', '<', '=']).next().unwrap_or("");
-    let good = match name.split_once(':') {
-        Some(("virtual", rest)) => rest
-            .split_once('/')
-            .is_some_and(|(kind, what)| matches!(kind, "compiler" | "interface") && word(what)),
-        Some(("pkg" | "dep", rest)) => {
-            rest.split_once('/').is_some_and(|(kind, what)| word(kind) && !what.is_empty())
-        }
-        _ => false,
-    };
-    if good {
-        return Some(match (text.strip_prefix("dep:virtual/"), text.strip_prefix("dep:")) {
-            (Some(rest), _) => format!("virtual:{rest}"),
-            (None, Some(rest)) => format!("pkg:{rest}"),
-            (None, None) => text.to_owned(),
-        });
-    }
-    let guess = match name.trim_start_matches("virtual:").to_ascii_lowercase().as_str() {
-        "c" | "gcc" | "cc" | "clang" | "compiler" => "virtual:compiler/c".to_owned(),
-        "c++" | "cxx" | "g++" | "cpp" => "virtual:compiler/cpp".to_owned(),
-        "fortran" | "gfortran" => "virtual:compiler/fortran".to_owned(),
-        "rust" | "rustc" | "cargo" => "virtual:compiler/rust".to_owned(),
-        other if word(other) && !other.contains(':') => format!("pkg:generic/{other}"),
-        _ => "pkg:generic/NAME".to_owned(),
-    };
-    findings.push(
-        Finding::error(
-            codes::BAD_EXTERNAL,
-            node.place.clone(),
-            format!("`{text}` is not an external requirement (PEP 725)"),
-        )
-        .hint(format!("write `\"{guess}\"`")),
-    );
-    None
 }
 
 pub(super) fn check(table: &Table, phases: &Phases, findings: &mut Vec<Finding>) -> Check {
