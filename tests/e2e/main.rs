@@ -11,6 +11,7 @@ mod harness;
 mod index;
 mod messages;
 mod moving;
+mod newcomer;
 mod output;
 mod policy;
 mod project;

@@ -84,7 +84,8 @@ pub enum Verb {
     List(ListArgs),
     /// Print the tree of propagated inputs.
     Tree(GoalArgs),
-    /// Write a recipe for each project, from the index.
+    /// Write a recipe for each project, from the index (for now with
+    /// --no-solve only).
     Add(AddArgs),
     /// Report everything doubtful in recipes.
     Lint(PathsArgs),
@@ -113,7 +114,8 @@ pub enum Verb {
 /// Names or paths of recipes.
 #[derive(Clone, Debug, Args)]
 pub struct GoalArgs {
-    /// Package names (`flask`, `flask==3.1.3`), recipe files, or folders of recipes.
+    /// Package names (`flask`, `flask==3.1.3`), recipe files, or folders: the
+    /// recipe whose source the folder is, else all in it.
     pub packages: Vec<String>,
     /// Every recipe of the workspace.
     #[arg(long)]
@@ -214,10 +216,10 @@ pub struct ListArgs {
 /// `add`.
 #[derive(Clone, Debug, Args)]
 pub struct AddArgs {
-    /// Projects: NAME or NAME==VERSION.
+    /// Projects: NAME, NAME==VERSION or 'NAME>=VERSION,<VERSION'.
     #[arg(required = true)]
     pub projects: Vec<String>,
-    /// Take each as given: the closure is not solved.
+    /// Take each as given: the closure is not solved. Must be said for now.
     #[arg(long)]
     pub no_solve: bool,
     /// The folder the recipes go to [default: the workspace's first].

@@ -11,7 +11,7 @@ use crate::ops::build::{self, Planned, Prepared, Request};
 use crate::ops::goals::{Everything, resolve};
 use crate::ops::load::{Loaded, load};
 use crate::ops::logs::{self, Current};
-use crate::ops::machines::{interpreter, open_store};
+use crate::ops::machines::{open_store, target};
 use crate::ops::report::wire;
 use crate::ops::why;
 use crate::store::Store;
@@ -159,10 +159,8 @@ fn no_log(store: &Store, args: &LogArgs, (kind, of_set): (StepKind, Option<&Curr
 fn set_of(ambient: &Ambient, common: &Common, words: &[String]) -> Result<(Loaded, PackageSet)> {
     let loaded = load(ambient, words)?;
     let settings = settings(common, false)?;
-    let store = open_store(ambient, settings.store.as_ref())?;
-    let python = settings.python.or_else(|| loaded.workspace.python_default.clone());
-    let interpreter = interpreter(ambient, &store, python.as_deref())?;
-    let set = PackageSet::new(loaded.book.recipes.clone(), interpreter.target);
+    let target = target(ambient, &settings, &loaded.workspace)?;
+    let set = PackageSet::new(loaded.book.recipes.clone(), target);
     Ok((loaded, set))
 }
 

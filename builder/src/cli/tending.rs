@@ -9,7 +9,7 @@ use super::{Outcome, json, print, settings};
 use crate::ambient::Ambient;
 use crate::error::{Error, Kind, count};
 use crate::exec::FactState;
-use crate::ops::machines::{open_store, open_store_to_collect, open_store_to_repair};
+use crate::ops::machines::{open_store, open_store_to_collect, open_store_to_repair, target};
 use crate::ops::report::wire;
 use crate::ops::{add, recipes as texts};
 use crate::store::VerifyReport;
@@ -49,7 +49,9 @@ pub fn add(ambient: &Ambient, common: &Common, args: &AddArgs) -> Outcome {
 
 /// `wheelwright lint`.
 pub fn lint(ambient: &Ambient, common: &Common, args: &PathsArgs) -> Outcome {
-    let findings = texts::lint(ambient, &args.paths)?;
+    let settings = settings(common, false)?;
+    let linted = texts::lint(ambient, &args.paths, &|workspace| target(ambient, &settings, workspace))?;
+    let findings = linted.findings;
     if common.json {
         print::result(&wire::findings_json(&findings).to_string());
     } else {
@@ -62,11 +64,11 @@ pub fn lint(ambient: &Ambient, common: &Common, args: &PathsArgs) -> Outcome {
         let lints = findings.iter().filter(|f| f.severity == Severity::Lint).count();
         let warnings = findings.len() - errors - lints;
         let parts = [count(errors, "error"), count(warnings, "warning"), count(lints, "lint")];
-        print::talk(&parts.join(", "));
+        print::talk(&format!("{} read: {}", count(linted.recipes, "recipe"), parts.join(", ")));
     }
     let worst = findings.iter().map(|f| f.severity).max();
     if !common.quiet && findings.is_empty() {
-        print::talk("nothing to complain about");
+        print::talk(&format!("{} read: nothing to complain about", count(linted.recipes, "recipe")));
     }
     Ok((worst >= Some(Severity::Warning)).then_some(Kind::Input))
 }

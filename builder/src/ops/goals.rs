@@ -2,11 +2,13 @@
 //!
 //! Knows names, files and folders. Must never know what is done with them.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use recipes::book::Book;
 use recipes::diag::Finding;
 use recipes::name::{ExtraName, PackageName, Requirement};
+use recipes::recipe::Origin;
 use recipes::set::{Closure, Member, PackageSet, RecipeId, Want};
 use recipes::workspace::Environment;
 
@@ -77,7 +79,7 @@ pub fn resolve(loaded: &Loaded, set: &PackageSet, everything: Everything) -> Res
         match named {
             Named::Package(word, folder) => wanted.package(set, (word, *folder)),
             Named::File(path) => wanted.file(&loaded.book, path)?,
-            Named::Folder(folder, files) => wanted.folder((&loaded.book, set), folder, files)?,
+            Named::Folder(folder, files) => wanted.folder((loaded, set), folder, files)?,
             Named::Environment(name) => wanted.environment(set, name, &loaded.workspace.envs[name])?,
         }
     }
@@ -86,6 +88,9 @@ pub fn resolve(loaded: &Loaded, set: &PackageSet, everything: Everything) -> Res
             return Err(
                 Error::input(format!("`{name}` is left out, and nothing else is named")).because(reason)
             );
+        }
+        if everything.workspace {
+            return Err(loaded.nothing_here());
         }
         return Err(Error::input("nothing is named to work on")
             .hint("name packages or recipe files, or say --all or --base"));
@@ -172,15 +177,37 @@ impl Wanted {
         Ok(())
     }
 
-    fn folder(&mut self, (book, set): (&Book, &PackageSet), folder: &str, files: &[String]) -> Result<()> {
+    /// A folder is the one recipe whose source it is (`path = "."`), and what
+    /// lies beside that are its dependencies; else every recipe in it.
+    fn folder(
+        &mut self,
+        (loaded, set): (&Loaded, &PackageSet),
+        folder: &str,
+        files: &[String],
+    ) -> Result<()> {
         if files.is_empty() {
             return Err(Error::input(format!("there is no recipe in `{folder}`"))
                 .hint("a recipe is a TOML file with `pname`"));
         }
-        for file in files {
-            for &id in book.of_file(file) {
-                self.add_if_enabled(set, RecipeId(id));
-            }
+        let ids: Vec<RecipeId> =
+            files.iter().flat_map(|file| loaded.book.of_file(file)).map(|&id| RecipeId(id)).collect();
+        let here = Path::new(folder).canonicalize();
+        let is_source = |id: &&RecipeId| {
+            set.get(**id).sources.iter().any(|source| match &source.origin {
+                Origin::Path { dir, .. } => {
+                    let path = loaded.folder_of(&source.base).join(dir).canonicalize();
+                    path.ok() == here.as_ref().ok().cloned()
+                }
+                _ => false,
+            })
+        };
+        let mut own = ids.iter().filter(is_source);
+        if let (Some(&id), None, true) = (own.next(), own.next(), here.is_ok()) {
+            self.add(id.into());
+            return Ok(());
+        }
+        for id in ids {
+            self.add_if_enabled(set, id);
         }
         Ok(())
     }

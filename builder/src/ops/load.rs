@@ -60,6 +60,30 @@ impl Loaded {
         self.findings.iter().any(|f| f.severity == Severity::Error)
     }
 
+    /// Whether a `wheelwright.toml` says what the set is.
+    pub fn is_workspace(&self) -> bool {
+        self.root.join(WORKSPACE_FILE).is_file()
+    }
+
+    /// That everything was meant, and there is nothing.
+    pub fn nothing_here(&self) -> Error {
+        let folders = self.workspace.recipes.iter().chain(&self.workspace.overlays);
+        let mut looked: Vec<String> =
+            folders.map(|(folder, _)| clean(&self.root.join(folder)).display().to_string()).collect();
+        if looked.is_empty() {
+            looked.push(self.root.display().to_string());
+        }
+        let error = Error::input(format!("this workspace has no recipe (looked in {})", looked.join(", ")));
+        match self.is_workspace() {
+            true => {
+                error.hint("a recipe is a TOML file there with `pname`: `wheelwright add --no-solve NAME`")
+            }
+            false => error.hint(format!(
+                "there is no {WORKSPACE_FILE} here or above: run it where the recipes are, or name them"
+            )),
+        }
+    }
+
     /// The folder on disk that paths in a recipe file are relative to.
     pub fn folder_of(&self, file: &SourceFile) -> PathBuf {
         let path = self.disk.get(&file.path).map(PathBuf::as_path).unwrap_or(Path::new(&file.path));

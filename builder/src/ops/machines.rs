@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use recipes::target::Target;
 use recipes::workspace::{Isolation, Workspace};
 
 use crate::ambient::Ambient;
@@ -109,6 +110,13 @@ pub fn interpreter(ambient: &Ambient, store: &Store, want: Option<&str>) -> Resu
         remember: &|ns, key, value| drop(store.remember(ns, key, value)),
     };
     python::discover(&Search::of(ambient), want, memo)
+}
+
+/// What recipes are for: the interpreter that is asked for, else the workspace's.
+pub fn target(ambient: &Ambient, settings: &Settings, workspace: &Workspace) -> Result<Target> {
+    let store = open_store(ambient, settings.store.as_ref())?;
+    let python = settings.python.as_ref().or(workspace.python_default.as_ref());
+    Ok(interpreter(ambient, &store, python.map(String::as_str))?.target)
 }
 
 /// Opens everything.

@@ -6,21 +6,41 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use recipes::codes;
-use recipes::diag::{Finding, did_you_mean};
+use recipes::diag::{Finding, Severity, did_you_mean};
 use recipes::name::Requirement;
 use recipes::recipe::Recipe;
+use recipes::set::{Member, PackageSet, RecipeId, Tests};
+use recipes::target::Target;
+use recipes::workspace::Workspace;
 
 use crate::ambient::Ambient;
 use crate::error::{Error, Result};
 use crate::ops::load::{Loaded, Named, load};
 
+/// What `lint` has to say.
+#[derive(Debug, Default)]
+pub struct Linted {
+    /// Errors, warnings and lints, in file order.
+    pub findings: Vec<Finding>,
+    /// How many recipes were read.
+    pub recipes: usize,
+}
+
+/// Finds the interpreter a workspace means.
+pub type Targets<'a> = &'a dyn Fn(&Workspace) -> Result<Target>;
+
 /// Everything doubtful in the named recipes (all of the workspace's when
-/// none is named): errors, warnings, lints, in file order.
-pub fn lint(ambient: &Ambient, paths: &[String]) -> Result<Vec<Finding>> {
+/// none is named). Recipes of a folder, and those named as packages, are also
+/// checked as a set: whether all that they need can be had. A file alone is
+/// judged alone.
+pub fn lint(ambient: &Ambient, paths: &[String], target: Targets<'_>) -> Result<Linted> {
     let loaded = load(ambient, paths)?;
     let (files, unknown) = meant(&loaded);
     let mut findings = loaded.findings.clone();
     findings.extend(unknown);
+    if files.is_empty() && findings.is_empty() {
+        return Err(loaded.nothing_here());
+    }
     let recipes: BTreeSet<usize> = files.iter().flat_map(|f| loaded.book.of_file(f)).copied().collect();
     for &recipe in &recipes {
         let found = recipes::parse::lint(&loaded.book.recipes[recipe]);
@@ -28,12 +48,29 @@ pub fn lint(ambient: &Ambient, paths: &[String]) -> Result<Vec<Finding>> {
         let here = |f: &Finding| f.place.as_ref().is_none_or(|p| files.contains(&p.file.path));
         findings.extend(found.into_iter().filter(here));
     }
+    let alone = |named: &Named| matches!(named, Named::File(_));
+    let closed = loaded.named.is_empty() || !loaded.named.iter().all(alone);
+    // What misses a recipe that could not be read is no further mistake.
+    if closed && !findings.iter().any(|f| f.severity == Severity::Error) {
+        findings.extend(unresolved(&loaded, &recipes, target(&loaded.workspace)?));
+    }
     findings.sort_by(|a, b| {
         let at = |f: &Finding| f.place.as_ref().map(|p| (p.file.path.clone(), p.span.start));
         (at(a), a.code).cmp(&(at(b), b.code))
     });
     findings.dedup();
-    Ok(findings)
+    Ok(Linted { findings, recipes: recipes.len() })
+}
+
+/// What stands in the way of building these recipes, those aside that are not
+/// for this target or are known to be broken.
+fn unresolved(loaded: &Loaded, recipes: &BTreeSet<usize>, target: Target) -> Vec<Finding> {
+    let set = PackageSet::new(loaded.book.recipes.clone(), target);
+    let usable =
+        |id: &RecipeId| set.disabled(*id).is_none() && super::judge::reason(set.get(*id), false).is_none();
+    let goals: Vec<Member> =
+        recipes.iter().map(|&recipe| RecipeId(recipe)).filter(usable).map(Member::from).collect();
+    set.findings(&goals, Tests::Goals)
 }
 
 /// The recipe files that the words mean, by display path, and a finding for
@@ -99,7 +136,7 @@ pub fn format(ambient: &Ambient, paths: &[String], check: bool) -> Result<Format
         .filter_map(|shown| Some((shown.clone(), loaded.disk.get(&shown)?.clone())))
         .collect();
     if files.is_empty() && done.findings.is_empty() {
-        return Err(Error::input("there is no recipe to lay out").hint("name recipe files or folders"));
+        return Err(loaded.nothing_here());
     }
     for (shown, path) in files {
         let text = std::fs::read_to_string(&path)
