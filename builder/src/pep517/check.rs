@@ -64,9 +64,9 @@ impl CheckSpec {
 }
 
 /// The import check: each of `modules`, in order, in one process whose working
-/// folder is empty. [`read_imports`] reads what came of it.
+/// folder is empty; then what the package's scripts call. [`read_imports`] reads what came of it.
 pub fn import_action(spec: &CheckSpec, modules: &[String]) -> Action {
-    let job = json!({ "modules": modules, "answer": answer::FILE });
+    let job = json!({ "modules": modules, "distribution": spec.subject.pname, "answer": answer::FILE });
     let files = BTreeMap::from([
         (below("job/import_check.py"), IMPORT_CHECK.as_bytes().to_vec()),
         (below("job/spec.json"), job.to_string().into_bytes()),
@@ -172,6 +172,8 @@ pub struct FailedImport {
     pub message: String,
     /// The module that is not there, for a ModuleNotFoundError.
     pub missing: Option<String>,
+    /// The script that would call it; `module` is then `module:object`.
+    pub script: Option<String>,
 }
 
 /// Why a check failed.
@@ -235,6 +237,7 @@ pub fn read_imports(result: &ActionResult) -> Result<Passed, CheckFailure> {
         exception: text(&f["exception"]),
         message: text(&f["message"]),
         missing: f["missing_module"].as_str().map(str::to_owned),
+        script: f["script"].as_str().map(str::to_owned),
     });
     match failed.collect::<Vec<_>>() {
         none if none.is_empty() => Err(CheckFailure::Died(result.exit, None)),
@@ -289,6 +292,7 @@ impl CheckFailure {
         match self {
             CheckFailure::Imports(list) => match list.iter().find_map(|f| f.missing.as_deref()) {
                 Some(module) => format!("import:{}", module.split('.').next().unwrap_or(module)),
+                None if list.iter().all(|f| f.script.is_some()) => "script".into(),
                 None => "import".into(),
             },
             CheckFailure::Tests { .. } => "tests".into(),
@@ -309,10 +313,16 @@ impl CheckFailure {
                     .iter()
                     .map(|f| {
                         let first = f.message.lines().next().unwrap_or_default();
+                        if let Some(script) = &f.script {
+                            return format!("the script `{script}` calls `{}`: {first}", f.module);
+                        }
                         format!("`{}`: {}: {first}", f.module, f.exception)
                     })
                     .collect();
-                format!("the installed package cannot be imported: {}", each.join("; "))
+                match list.iter().all(|f| f.script.is_some()) {
+                    true => format!("a script of the package cannot start: {}", each.join("; ")),
+                    false => format!("the installed package cannot be imported: {}", each.join("; ")),
+                }
             }
             CheckFailure::Tests { count, failed, passed } => {
                 let some: Vec<&str> = failed.iter().take(5).map(String::as_str).collect();
@@ -342,6 +352,10 @@ impl CheckFailure {
             CheckFailure::Imports(list) => list
                 .iter()
                 .filter_map(|f| {
+                    if f.script.is_some() {
+                        let keys = "`[project.scripts]`, `console_scripts`";
+                        return Some(format!("correct the entry point where the project names it ({keys})"));
+                    }
                     let missing = f.missing.as_deref()?;
                     let own = f.module.split('.').next() == missing.split('.').next();
                     Some(match own {

@@ -1,5 +1,6 @@
 """Imports modules one after the other, in one process, in an empty folder."""
 import importlib
+import importlib.metadata
 import json
 import os
 import re
@@ -64,6 +65,14 @@ def main():
                     "missing_module": missing,
                 }
             )
+    for script in scripts(spec["distribution"]):
+        answer["current"] = script.value
+        say()
+        try:
+            check_script(script, answer)
+        except BaseException as error:
+            # The script's own affair (an extra it needs): its module is there.
+            sys.stderr.write("note: {} cannot be looked at: {}\n".format(script.value, type(error).__name__))
     del answer["current"]
     answer["ok"] = not answer["failed"]
     sys.stdout.flush()
@@ -71,6 +80,38 @@ def main():
     say()
     # What the modules started, and what they do at exit, is not asked for.
     os._exit(0 if answer["ok"] else 1)
+
+
+def scripts(name):
+    """The executables the distribution promises, but for those of extras."""
+    try:
+        points = importlib.metadata.distribution(name).entry_points
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    groups = ("console_scripts", "gui_scripts")
+    return [point for point in points if point.group in groups and "[" not in point.value]
+
+
+def check_script(script, answer):
+    """Notes when what the script calls is not there."""
+    module, _, path = (part.strip() for part in script.value.partition(":"))
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if module != error.name and not module.startswith("{}.".format(error.name)):
+            raise
+        why = "there is no module `{}`".format(error.name)
+    else:
+        try:
+            for attribute in filter(None, path.split(".")):
+                found = getattr(found, attribute)
+            return
+        except AttributeError:
+            why = "`{}` has no `{}`".format(module, path)
+    sys.stderr.write("script {} = {}: {}\n".format(script.name, script.value, why))
+    answer["failed"].append(
+        {"module": script.value, "exception": "", "message": why, "missing_module": None, "script": script.name}
+    )
 
 
 def ours(file_name):

@@ -19,12 +19,13 @@ const fn version(kind: StepKind) -> u32 {
         | StepKind::Source
         | StepKind::Build
         | StepKind::Verify
-        | StepKind::Imports
         | StepKind::Env
         | StepKind::App => 1,
         // 2: a runner that ended without an answer no longer counts as passed,
         // and a namespace's package is the installed one.
         StepKind::Check => 2,
+        // 2: what scripts call is looked for.
+        StepKind::Imports => 2,
     }
 }
 

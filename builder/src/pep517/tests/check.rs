@@ -233,6 +233,30 @@ fn imports_are_tried_all_on_every_python() {
 }
 
 #[test]
+fn what_scripts_call_is_there() {
+    const POINTS: &str = "[console_scripts]\ngood = demo:VALUE\nwhole = demo\nbad = demo:mainn\n\
+                          extra = demo.gone:main [more]\nneedy = needy:main\n\
+                          [gui_scripts]\nlost = demo.gone:main\n[other]\nx = demo:no\n";
+    for python in pythons() {
+        let place = flat(&python);
+        let site = place.site(&python);
+        place.write(&format!("{site}/demo/__init__.py"), "VALUE = 1\n");
+        place.write(&format!("{site}/needy.py"), "import sys, yaml_not_there\n");
+        let name = spec().subject.pname;
+        place.write(&format!("{site}/{name}-1.dist-info/METADATA"), &format!("Name: {name}\nVersion: 1\n"));
+        place.write(&format!("{site}/{name}-1.dist-info/entry_points.txt"), POINTS);
+        let failure = read_imports(&place.run(&import_action(&spec(), &["demo".to_owned()]))).unwrap_err();
+        assert_eq!(
+            failure.message(),
+            "a script of the package cannot start: the script `bad` calls `demo:mainn`: `demo` has no `mainn`; \
+             the script `lost` calls `demo.gone:main`: there is no module `demo.gone`"
+        );
+        assert!(failure.hints()[0].contains("[project.scripts]"));
+        assert_eq!(failure.group(), "script");
+    }
+}
+
+#[test]
 fn a_module_that_ends_the_process_is_named() {
     let python = one_python();
     let place = flat(&python);
