@@ -31,10 +31,29 @@ pub fn check_failure(why: &CheckFailure, result: &ActionResult, facts: Facts) ->
     // What a build lacks is another list than what a check lacks.
     let imports = matches!(why, CheckFailure::Imports(_));
     failure.hints.retain(|hint| !(imports && hint.contains("`build-system`")));
+    let own = missed_by_package(&String::from_utf8_lossy(&result.log));
     for hint in &mut failure.hints {
-        *hint = hint.replace("`build-system`", "`check.inputs`");
+        match own && hint.contains(" (to `dependencies` if ") {
+            true => {
+                *hint =
+                    hint.split(" to `build-system`").next().unwrap_or(hint).to_owned() + " to `dependencies`"
+            }
+            false => *hint = hint.replace("`build-system`", "`check.inputs`"),
+        }
     }
     failure
+}
+
+/// Whether the module that is not there was imported by an installed package:
+/// then it is no matter of the tests.
+fn missed_by_package(log: &str) -> bool {
+    let lines: Vec<&str> = log.lines().collect();
+    let Some(at) = lines.iter().rposition(|line| line.contains("ModuleNotFoundError: No module named"))
+    else {
+        return false;
+    };
+    let frame = lines[..at].iter().rev().find(|line| line.contains(".py"));
+    frame.is_some_and(|line| line.contains("/site-packages/"))
 }
 
 fn failure(group: String, message: String, hints: Vec<String>) -> Failure {
@@ -55,8 +74,11 @@ fn fill(failure: &mut Failure, result: &ActionResult, facts: Facts, vague: bool)
     // The answer's own hint about the same cause is the better one.
     found.retain(|hint| failure.hints.is_empty() || hint.group != failure.group);
     failure.hints.extend(found.into_iter().map(|hint| hint.text));
-    if let (true, Some(line)) = (vague, compiler_error(&log)) {
+    if let (true, Some(line)) = (vague, compiler_error(&log).or_else(|| linker_error(&log))) {
         failure.causes.push(std::mem::replace(&mut failure.message, line.to_owned()));
+    }
+    if log.contains(RUNS_SETUP) {
+        failure.message = failure.message.replace("(<string>, line", "(setup.py, line");
     }
     for text in failure.causes.iter_mut().chain([&mut failure.message]) {
         shorten(text, 300);
@@ -78,12 +100,39 @@ fn compiler_error(log: &str) -> Option<&str> {
     })
 }
 
+/// What the linker did not find, without its own path.
+fn linker_error(log: &str) -> Option<&str> {
+    let line = log.lines().find(|line| line.contains("ld: cannot find "))?;
+    let from = line.find("ld: cannot find ")?;
+    line[from..].split(": No such file").next()
+}
+
+/// The file of setuptools that runs a setup.py, as text without a name.
+const RUNS_SETUP: &str = "setuptools/build_meta.py";
+
 /// Cuts a line that quotes a whole command.
 fn shorten(text: &mut String, most: usize) {
     if let Some((cut, _)) = text.char_indices().nth(most) {
         text.truncate(cut);
         text.push('…');
     }
+}
+
+/// What the interpreter says when it crashes: the reason and the first frames.
+fn crash(log: &[String], tail: usize) -> Vec<String> {
+    const SHOWN: usize = 8;
+    let Some(from) = log.iter().rposition(|line| line.starts_with("Fatal Python error")) else {
+        return Vec::new();
+    };
+    if from + tail >= log.len() {
+        return Vec::new();
+    }
+    let to = (from + SHOWN).min(log.len() - tail);
+    let mut top = log[from..to].to_vec();
+    if to + tail < log.len() {
+        top.push("  …".to_owned());
+    }
+    top
 }
 
 /// The end of a log, with Python's tracebacks folded to the frames outside of
@@ -111,10 +160,11 @@ pub fn excerpt(log: &str) -> Vec<String> {
     }
     let end = out.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1);
     out.truncate(end);
-    let mut tail = out.split_off(end.saturating_sub(TAIL));
+    let top = crash(&out, TAIL);
+    let mut tail = out.split_off(end.saturating_sub(TAIL - top.len()));
     let blank = tail.iter().take_while(|line| line.trim().is_empty()).count();
     tail.drain(..blank);
-    tail
+    [top, tail].concat()
 }
 
 /// Of tracebacks that one led to the other only the first and the last.
@@ -138,6 +188,7 @@ fn unchain(lines: &mut Vec<String>) {
 
 fn fold(frames: &[Vec<&str>], out: &mut Vec<String>) {
     let mut folded = 0;
+    let setup = frames.iter().any(|frame| frame[0].contains(RUNS_SETUP));
     for (i, frame) in frames.iter().enumerate() {
         let installed =
             ["/site-packages/", "/lib/python3", "\"<frozen "].iter().any(|w| frame[0].contains(w));
@@ -148,7 +199,12 @@ fn fold(frames: &[Vec<&str>], out: &mut Vec<String>) {
         if folded > 0 {
             out.push(format!("  … ({})", crate::error::count(std::mem::take(&mut folded), "frame")));
         }
-        out.extend(frame.iter().map(|line| (*line).to_owned()));
+        // setuptools runs the text of setup.py, and Python knows no file.
+        let named = |line: &&str| match setup {
+            true => line.replace("File \"<string>\"", "File \"setup.py\""),
+            false => (*line).to_owned(),
+        };
+        out.extend(frame.iter().map(named));
     }
 }
 
@@ -264,6 +320,57 @@ mod tests {
         let log = "ModuleNotFoundError: No module named 'toml'\n";
         let failure = check_failure(&why, &result(Exit::Code(1), log), Facts::default());
         assert!(failure.hints[0].contains("\"toml\" to `check.inputs`"), "{:?}", failure.hints);
+    }
+
+    #[test]
+    fn what_the_package_lacks_is_its_dependency_whoever_finds_out() {
+        let why = CheckFailure::RunnerFailed("pytest ended with status 4".into());
+        let log = "tests/test_a.py:1: in <module>\n    import demo\n\
+                   /env/lib/python3.11/site-packages/demo/__init__.py:1: in <module>\n    import toml\n\
+                   E   ModuleNotFoundError: No module named 'toml'\n";
+        let failure = check_failure(&why, &result(Exit::Code(1), log), Facts::default());
+        assert_eq!(failure.hints, ["add \"toml\" to `dependencies`"]);
+    }
+
+    #[test]
+    fn the_linkers_words_are_the_message() {
+        let log = "/usr/bin/ld: cannot find -lfoozle: No such file or directory\n\
+                   collect2: error: ld returned 1 exit status\nerror: command 'gcc' failed\n";
+        let refusal = Refusal::Died(Exit::Code(1));
+        let failure = build_failure(&refusal, &result(Exit::Code(1), log), Facts::default());
+        assert_eq!(failure.message, "ld: cannot find -lfoozle");
+    }
+
+    #[test]
+    fn a_setup_py_is_called_by_its_name() {
+        let log = "Traceback (most recent call last):\n\
+                   \u{20} File \"/env/lib/python3.11/site-packages/setuptools/build_meta.py\", line 1, in run_setup\n    exec(code)\n\
+                   \u{20} File \"<string>\", line 3\n    setup(\n         ^\nSyntaxError: '(' was never closed\n";
+        let raised = Refusal::Raised {
+            hook: "get_requires_for_build_wheel".into(),
+            exception: "SyntaxError".into(),
+            message: "'(' was never closed (<string>, line 3)".into(),
+            module: None,
+        };
+        let failure = build_failure(&raised, &result(Exit::Code(1), log), Facts::default());
+        assert!(failure.message.ends_with("(setup.py, line 3)"), "{}", failure.message);
+        assert!(
+            failure.log_tail.contains(&"  File \"setup.py\", line 3".to_owned()),
+            "{:?}",
+            failure.log_tail
+        );
+    }
+
+    #[test]
+    fn the_top_of_a_crash_is_shown_with_the_end() {
+        let frames: String = (0..60).map(|i| format!("  File \"x.py\", line {i} in f\n")).collect();
+        let log = format!("test_a\nFatal Python error: Segmentation fault\n\nCurrent thread:\n{frames}end\n");
+        let shown = excerpt(&log);
+        assert_eq!(shown[0], "Fatal Python error: Segmentation fault");
+        assert_eq!(shown[3], "  File \"x.py\", line 0 in f");
+        assert!(shown.len() <= TAIL && shown.last().unwrap() == "end", "{shown:?}");
+        let short = "Fatal Python error: Aborted\nend\n";
+        assert_eq!(excerpt(short), ["Fatal Python error: Aborted", "end"]);
     }
 
     #[test]

@@ -66,6 +66,8 @@ fn headers_and_libraries() {
         "a.c:1:10: fatal error: Python.h: No such file or directory",
         "a.c:1:10: fatal error: numpy/arrayobject.h: No such file or directory",
         "a.c:1:10: fatal error: weird.h: No such file or directory",
+        "a.c:1:10: fatal error: local.h: No such file or directory\n    1 | #include \"local.h\"",
+        "a.c:1:10: fatal error: ffi.h: No such file or directory\n    1 | #include \"ffi.h\"",
         "cc1: fatal error: src/fast.c: No such file or directory",
         "/usr/bin/ld: cannot find -lz: No such file or directory",
         "Package 'libxml-2.0', required by 'virtual:world', not found",
@@ -83,7 +85,14 @@ fn headers_and_libraries() {
         > a.c:1:10: fatal error: numpy/arrayobject.h: No such file or directory
         [missing-header:numpy/arrayobject.h] `numpy/arrayobject.h` comes with numpy: add it to `build-system`
         > a.c:1:10: fatal error: weird.h: No such file or directory
-        [missing-header:weird.h] this host has no header `weird.h`: install the package that has it, and declare it in `[external]`
+        [missing-header:weird.h] this host has no header `weird.h`: install the package that has it
+        > a.c:1:10: fatal error: local.h: No such file or directory
+            1 | #include "local.h"
+        [missing-source:local.h] `local.h` is not in the source the build sees: if it lies in the project's folder, git ignores it (`include` in `[source]` takes it in)
+        > a.c:1:10: fatal error: ffi.h: No such file or directory
+            1 | #include "ffi.h"
+        [missing-source:ffi.h] `ffi.h` is not in the source the build sees: if it lies in the project's folder, git ignores it (`include` in `[source]` takes it in)
+        [missing-header:ffi.h] this host has no header `ffi.h`: install `libffi-dev`, and declare `host-requires = ["pkg:generic/libffi"]` in `[external]`
         > cc1: fatal error: src/fast.c: No such file or directory
         [generated-source] `src/fast.c` is not in the source; if Cython makes it: add "cython" to `build-system`
         > /usr/bin/ld: cannot find -lz: No such file or directory

@@ -151,7 +151,7 @@ fn compiler_hint(program: &str, language: &str, facts: Facts) -> Hint {
 /// Headers that are not there, and C files nobody generated.
 pub fn headers(lines: &[&str], facts: Facts) -> Vec<Hint> {
     let mut found = Vec::new();
-    for line in lines.iter().filter(|line| line.contains("fatal error: ")) {
+    for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("fatal error: ")) {
         let header = between(line, "fatal error: ", ": No such file")
             .or_else(|| between(line, "fatal error: '", "' file not found"));
         let Some(header) = header else { continue };
@@ -165,7 +165,19 @@ pub fn headers(lines: &[&str], facts: Facts) -> Vec<Hint> {
             ));
             continue;
         }
-        found.push(Hint::new(format!("missing-header:{header}"), header_text(header, facts)));
+        // In quotes it is first looked for beside the file that includes it.
+        let quoted = lines.get(at + 1).is_some_and(|code| code.contains(&format!("include \"{header}\"")));
+        if quoted && header != "Python.h" {
+            let text = format!(
+                "`{header}` is not in the source the build sees: if it lies in the project's folder, git ignores it \
+                 (`include` in `[source]` takes it in)"
+            );
+            found.push(Hint::new(format!("missing-source:{header}"), text));
+        }
+        let known = system::by_header(header).is_some();
+        if !quoted || known || header.contains('/') || header == "Python.h" {
+            found.push(Hint::new(format!("missing-header:{header}"), header_text(header, facts)));
+        }
     }
     found
 }
@@ -194,9 +206,7 @@ fn header_text(header: &str, facts: Facts) -> String {
     }
     match system::by_header(header) {
         Some(library) => library_text(&format!("header `{header}`"), library, facts),
-        None => format!(
-            "this host has no header `{header}`: install the package that has it, and declare it in `[external]`"
-        ),
+        None => format!("this host has no header `{header}`: install the package that has it"),
     }
 }
 
@@ -226,9 +236,7 @@ pub fn libraries(lines: &[&str], facts: Facts) -> Vec<Hint> {
         let known = system::by_name(name).or_else(|| system::by_name(&name.to_ascii_lowercase()));
         let text = match known {
             Some(library) => library_text(&format!("library `{name}`"), library, facts),
-            None => format!(
-                "this host has no library `{name}`: install its development package, and declare it in `[external]`"
-            ),
+            None => format!("this host has no library `{name}`: install its development package"),
         };
         found.push(Hint::new(format!("missing-library:{name}"), text));
     }
