@@ -8,7 +8,8 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use recipes::book::{self, Book, Layer, LayerFile};
-use recipes::diag::{Code, Finding, Severity, SourceFile};
+use recipes::codes;
+use recipes::diag::{Code, Finding, Place, Severity, SourceFile};
 use recipes::node;
 use recipes::workspace::{self, Workspace};
 
@@ -99,7 +100,7 @@ fn is_path(word: &str) -> bool {
 /// Finds the workspace upward from the first path named, else from the
 /// working folder, and reads it.
 pub fn load(ambient: &Ambient, words: &[String]) -> Result<Loaded> {
-    let mut reader = Reader { ambient, disk: BTreeMap::new(), findings: Vec::new() };
+    let mut reader = Reader { ambient, disk: BTreeMap::new(), findings: Vec::new(), no_folder: Vec::new() };
     let place = |word: &str| clean(&ambient.absolute(Path::new(word)));
     let named_paths: Vec<PathBuf> = words.iter().filter(|w| is_path(w)).map(|w| place(w)).collect();
     for (path, word) in named_paths.iter().zip(words.iter().filter(|w| is_path(w))) {
@@ -145,9 +146,25 @@ pub fn load(ambient: &Ambient, words: &[String]) -> Result<Loaded> {
         let at = layers.iter().position(|l| l.name.starts_with("overlay")).unwrap_or(layers.len());
         layers.insert(at, Layer { name: "named".into(), files: extra });
     }
-    let (book, findings) = book::assemble(&layers);
+    let (book, mut findings) = book::assemble(&layers);
+    for (dir, place) in std::mem::take(&mut reader.no_folder) {
+        // Where there is no folder, what is missing in it is no news.
+        let in_vain = |f: &Finding| {
+            f.code == codes::NO_STATIC_VERSION && f.place.as_ref().is_some_and(|p| p.file == place.file)
+        };
+        if findings.iter().any(in_vain) {
+            findings.retain(|f| !in_vain(f));
+            findings.push(no_source_folder(&dir, place));
+        }
+    }
     reader.findings.extend(findings);
     Ok(Loaded { root, workspace, book, findings: reader.findings, disk: reader.disk, named })
+}
+
+/// That the folder of a `path` source is not there.
+pub fn no_source_folder(dir: &str, place: Place) -> Finding {
+    let hint = format!("`path` is relative to the folder of {}", place.file.path);
+    Finding::error(BAD_PATH, place, format!("the source folder `{dir}` is not there")).hint(hint)
 }
 
 fn missing(word: &str) -> Error {
@@ -189,6 +206,8 @@ struct Reader<'a> {
     ambient: &'a Ambient,
     disk: BTreeMap<String, PathBuf>,
     findings: Vec<Finding>,
+    /// `path` sources whose version was to be read and that are not there.
+    no_folder: Vec<(String, Place)>,
 }
 
 impl Reader<'_> {
@@ -271,7 +290,13 @@ impl Reader<'_> {
         }
         let (table, _) = node::read(file);
         let dir = node::path_source_dir(&table)?;
-        let wanted = path.parent().unwrap_or(Path::new("/")).join(dir).join("pyproject.toml");
+        let folder = path.parent().unwrap_or(Path::new("/")).join(&dir);
+        if !folder.is_dir() {
+            let place = table.get("source").map(|source| source.place.clone());
+            self.no_folder.extend(place.map(|place| (dir, place)));
+            return None;
+        }
+        let wanted = folder.join("pyproject.toml");
         if !wanted.is_file() {
             return None;
         }
@@ -345,6 +370,8 @@ impl Reader<'_> {
 
 /// The code of a folder that `wheelwright.toml` names and that is not there.
 pub const NO_FOLDER: Code = Code("W502");
+/// A `path` source that is not there or cannot be used.
+pub const BAD_PATH: Code = Code("W505");
 /// A file or folder of recipes that cannot be read.
 pub const UNREADABLE: Code = Code("W508");
 

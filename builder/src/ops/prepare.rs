@@ -13,7 +13,7 @@ use recipes::set::{PackageSet, RecipeId};
 
 use crate::error::{Error, Kind, Result};
 use crate::key::{Digest, TreeDigest};
-use crate::ops::load::Loaded;
+use crate::ops::load::{BAD_PATH, Loaded, no_source_folder};
 use crate::plan::Local;
 use crate::store::Store;
 use crate::tree::files::{self, Ours};
@@ -21,8 +21,6 @@ use crate::tree::{fs, scan};
 
 /// A patch file that is not there.
 pub const NO_PATCH: Code = Code("W504");
-/// A `path` source that is not there or cannot be used.
-pub const BAD_PATH: Code = Code("W505");
 
 /// Puts the `path` sources of the needed recipes into the store and digests
 /// their patches. All that is wrong comes back at once.
@@ -40,11 +38,7 @@ pub fn local(
         if let Origin::Path { dir, include } = &source.origin {
             let root = loaded.folder_of(&source.base).join(dir);
             if !root.is_dir() {
-                let message = format!("the source folder `{dir}` is not there");
-                findings.push(
-                    Finding::error(BAD_PATH, source.place.clone(), message)
-                        .hint(format!("`path` is relative to the folder of {}", source.base.path)),
-                );
+                findings.push(no_source_folder(dir, source.place.clone()));
                 continue;
             }
             let ours = ours.get_or_init(|| own_files(loaded));

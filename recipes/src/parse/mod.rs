@@ -108,17 +108,27 @@ fn static_version(
         );
         None
     };
+    // What else it may come from is told where words are checked.
+    if node.as_table().and_then(|t| t.str("from")).is_some_and(|from| from != "pyproject") {
+        return None;
+    }
     let Some(dir) = crate::node::path_source_dir(table) else {
         return say("only a recipe with `[source] path` can take its version from pyproject.toml".to_owned());
     };
     let Some(text) = pyproject else {
         return say(format!("there is no pyproject.toml in `{dir}` to take the version from"));
     };
-    let file = Arc::new(SourceFile { path: format!("{dir}/pyproject.toml"), text: text.to_owned() });
+    let beside =
+        node.place.file.path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+    let path = match dir.as_str() {
+        "." => format!("{beside}pyproject.toml"),
+        dir => format!("{beside}{dir}/pyproject.toml"),
+    };
+    let file = Arc::new(SourceFile { path, text: text.to_owned() });
     let (parsed, errors) = crate::node::read(&file);
-    if let Some(error) = errors.first() {
-        let line = error.place.as_ref().map_or(0, |p| p.line_col().0);
-        return say(format!("pyproject.toml in `{dir}` cannot be read: line {line}: {}", error.message));
+    if !errors.is_empty() {
+        findings.extend(errors);
+        return None;
     }
     let project = parsed.table("project");
     let poetry = parsed.table("tool").and_then(|t| t.table("poetry"));

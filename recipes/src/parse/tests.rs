@@ -959,10 +959,9 @@ fn version_from_pyproject() {
            |           ^^^^^^^^^^^^^^^^^^^^^^
           hint: write the version: `version = "1.2.3"`
         === [project
-        error[W211] a.toml:2:11: pyproject.toml in `.` cannot be read: line 1: unclosed table, expected `]`
-         2 | version = { from = "pyproject" }
-           |           ^^^^^^^^^^^^^^^^^^^^^^
-          hint: write the version: `version = "1.2.3"`
+        error[W001] pyproject.toml:1:9: unclosed table, expected `]`
+         1 | [project
+           |         ^
     "#]].assert_eq(&out);
     check(
         text,
@@ -976,10 +975,6 @@ fn version_from_pyproject() {
     check(
         "pname = \"a\"\nversion = { from = \"setup\" }\n[source]\npypi = \"a\"\nhash = \"\"\n",
         expect![[r#"
-            error[W211] a.toml:2:11: only a recipe with `[source] path` can take its version from pyproject.toml
-             2 | version = { from = "setup" }
-               |           ^^^^^^^^^^^^^^^^^^
-              hint: write the version: `version = "1.2.3"`
             error[W104] a.toml:2:20: `version.from` cannot be `"setup"`
              2 | version = { from = "setup" }
                |                    ^^^^^^^

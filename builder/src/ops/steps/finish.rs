@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use recipes::diag::{Finding, Severity};
-use recipes::recipe::Format;
+use recipes::recipe::{Format, Origin, Recipe};
 
 use super::Steps;
 use super::failure::{broken, exit_sentence, failure, foreign, with_result};
@@ -81,6 +81,9 @@ pub fn finish(steps: &Steps, step: &Step, inputs: &[&Realisation], say: &dyn Fn(
         refused("wheel-lint", &format!("the wheel `{name}` is not what it should be"), &found)
     {
         told.causes.extend(done.notes.iter().map(|n| format!("note: {n}")));
+        if found.iter().any(|f| f.code == wheel::codes::IDENTITY && f.message.contains("the version `")) {
+            another_version(&mut told, recipe, &steps.source_of(step).origin);
+        }
         return Err(told);
     }
     for note in &done.notes {
@@ -97,6 +100,17 @@ pub fn finish(steps: &Steps, step: &Step, inputs: &[&Realisation], say: &dyn Fn(
         took: start.elapsed(),
         facts: serde_json::json!({ "notes": done.notes, "warnings": warnings }).to_string(),
     })
+}
+
+/// Where the recipe says its version, and how a project's own folder says it once.
+fn another_version(told: &mut Failure, recipe: &Recipe, origin: &Origin) {
+    let says = |line: &str| line.split('=').next().is_some_and(|key| key.trim() == "version");
+    if let Some(at) = recipe.file.text.lines().position(says) {
+        told.causes.push(format!("recipe: {}:{}", recipe.file.path, at + 1));
+    }
+    if matches!(origin, Origin::Path { .. }) {
+        told.hints.push("write `version = { from = \"pyproject\" }` to say it in one place".to_owned());
+    }
 }
 
 /// Lays the wheel out, runs install phases, keeps the tree.
