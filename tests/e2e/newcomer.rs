@@ -102,3 +102,44 @@ fn a_project_s_folder_is_the_project() {
     inside(&["build", ".", "--no-link", "--wheel-dir", "../all"]);
     assert_eq!(wheels("all"), 2);
 }
+
+#[test]
+fn what_a_project_s_files_lack_is_said_where_it_lacks() {
+    let world = World::new(&[]);
+    let own = Project::new("mine", "1.0").path_recipe("../src2");
+    let said = |from: &str| own.replace("version = \"1.0\"", &format!("version = {{ from = \"{from}\" }}"));
+    world.recipe("mine", &said("pyproject"));
+    let output = world.fails(2, &["build", "mine"]).to_string();
+    assert!(output.contains("error[W505]") && output.contains("`../src2` is not there"), "{output}");
+    assert!(!output.contains("W211"), "{output}");
+    world.write("src2/pyproject.toml", "[project]\nname = \"mine\n");
+    let output = world.fails(2, &["build", "mine"]).to_string();
+    assert!(output.contains("error[W001] recipes/../src2/pyproject.toml:2:"), "{output}");
+    world.recipe("mine", &said("git"));
+    let output = world.fails(2, &["build", "mine"]).to_string();
+    assert!(output.contains("error[W104]") && !output.contains("W211"), "{output}");
+}
+
+#[test]
+fn a_script_that_calls_nothing_fails_the_check() {
+    let project = Project::new("geodist", "1.0").console("geodist", "geodist:mainn");
+    let world = World::new(&[project.clone()]);
+    let output = world.fails(1, &["build", "geodist"]).to_string();
+    assert!(
+        output.contains("the script `geodist` calls `geodist:mainn`: `geodist` has no `mainn`"),
+        "{output}"
+    );
+    world.recipe("geodist-1.0", &project.recipe_says("[check]\nimports = []\n").recipe());
+    world.ok(&["build", "geodist"]);
+}
+
+#[test]
+fn a_version_said_twice_is_said_where() {
+    let world = World::new(&[]);
+    let own = Project::new("mine", "1.2.0");
+    world.unpack("mine", &own);
+    world.recipe("mine", &own.path_recipe("../mine").replace("version = \"1.2.0\"", "version = \"1.3.0\""));
+    let output = world.fails(1, &["build", "mine"]).to_string();
+    assert!(output.contains("version = { from = \"pyproject\" }"), "{output}");
+    assert!(output.contains("recipe: recipes/mine.toml:2"), "{output}");
+}

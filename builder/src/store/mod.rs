@@ -141,7 +141,11 @@ fn explain(e: std::io::Error, doing: String) -> Error {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
             error.hint("the disk is full: `wheelwright gc` removes what no root needs")
         }
-        std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => {
+        std::io::ErrorKind::ReadOnlyFilesystem
+        | std::io::ErrorKind::PermissionDenied
+        | std::io::ErrorKind::NotADirectory
+        | std::io::ErrorKind::AlreadyExists
+        | std::io::ErrorKind::NotFound => {
             error.hint("the store must be writable: choose another folder with WHEELWRIGHT_STORE")
         }
         _ => error,

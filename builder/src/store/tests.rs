@@ -229,3 +229,13 @@ fn a_file_with_a_name_outside_is_not_shared() {
     assert_eq!(fs::read_to_string(store.tree_path(&tree).join("a")).unwrap(), "1");
     assert!(store.verify(false).unwrap().is_clean());
 }
+
+#[test]
+fn a_store_that_cannot_be_where_it_is_asked_for_says_how_to_move_it() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    for root in [dir.path().join("file"), dir.path().join("file/below")] {
+        let error = Store::open(&root).err().unwrap();
+        assert!(error.hints[0].contains("WHEELWRIGHT_STORE"), "{error:?}");
+    }
+}
