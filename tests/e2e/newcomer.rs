@@ -123,7 +123,7 @@ fn what_a_project_s_files_lack_is_said_where_it_lacks() {
 #[test]
 fn a_script_that_calls_nothing_fails_the_check() {
     let project = Project::new("geodist", "1.0").console("geodist", "geodist:mainn");
-    let world = World::new(&[project.clone()]);
+    let world = World::new(std::slice::from_ref(&project));
     let output = world.fails(1, &["build", "geodist"]).to_string();
     assert!(
         output.contains("the script `geodist` calls `geodist:mainn`: `geodist` has no `mainn`"),

@@ -84,7 +84,7 @@ fn a_wheel_of_another_name_or_version() {
             hint: the name the build made usually comes from pyproject.toml, setup.py or the VCS
           finish of rim 1.0: the wheel `rim-1.0.dev7-py3-none-any.whl` is not what it should be
             [L204] METADATA has the version `1.0.dev7`, the recipe `1.0`
-            recipe: recipes/rim-1.0.toml:1
+            recipe: recipes/rim-1.0.toml:2
     "#]]
     .assert_eq(&refusal(&world, 1, &["build", "hub", "rim"]));
 }
