@@ -225,7 +225,7 @@ fn a_repair_leaves_no_damaged_byte_to_build_with_or_to_run() {
     output.says(&["removed, because it held damaged files: [ROOT]/store/envs/"]);
     world.ok(&["build", "hub"]);
     assert_eq!(world.python("import hub; print(hub.VERSION)"), "1.0");
-    assert_eq!(world.python("import hub; print(open(hub.__file__).read())"), "VERSION = \"1.0\"");
+    assert!(world.python("import hub; print(open(hub.__file__).read())").ends_with("VERSION = \"1.0\""));
     world.ok(&["store", "verify"]);
 }
 

@@ -143,3 +143,19 @@ fn a_version_said_twice_is_said_where() {
     assert!(output.contains("version = { from = \"pyproject\" }"), "{output}");
     assert!(output.contains("recipe: recipes/mine.toml:2"), "{output}");
 }
+
+#[test]
+fn a_header_that_git_ignores_is_found_in_the_folder() {
+    let world = World::new(&[]);
+    let hook = "print('a.c:1:10: fatal error: local.h: No such file or directory')\n\
+                print('    1 | #include \"local.h\"')\nraise SystemExit(1)\n";
+    let own = Project::new("mine", "1.0").hook(hook).file("include/local.h", "").file(".gitignore", "*.h\n");
+    world.unpack("mine", &own);
+    world.recipe("mine", &own.path_recipe("../mine"));
+    let output = world.fails(1, &["build", "mine"]).to_string();
+    assert!(output.contains("`include/local.h` lies in the folder, but git ignores it"), "{output}");
+    assert!(!output.contains("this host has no header"), "{output}");
+    world.write("mine/.gitignore", "");
+    let output = world.fails(1, &["build", "mine"]).to_string();
+    assert!(output.contains("`include/local.h` is in the source, but not where"), "{output}");
+}

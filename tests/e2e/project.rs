@@ -125,8 +125,13 @@ impl Project {
         self.file("hook.py", code)
     }
 
-    /// A console script.
+    /// A console script. A `main` of its module does nothing until the code
+    /// says more.
     pub fn console(mut self, command: &str, target: &str) -> Self {
+        let module = target.strip_suffix(":main").map(|module| format!("src/{module}/__init__.py"));
+        if let Some(code) = module.and_then(|path| self.files.get_mut(&path)) {
+            code.splice(..0, b"def main(): pass\n".iter().copied());
+        }
         self.console.insert(command.to_owned(), target.to_owned());
         self
     }

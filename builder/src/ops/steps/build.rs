@@ -10,7 +10,7 @@ use recipes::recipe::{Format, Recipe};
 
 use super::env::{Purpose, environment};
 use super::failure::{all_well, broken, exit_sentence, failure, foreign, with_result};
-use super::{Steps, source};
+use super::{Steps, headers, source};
 use crate::event::Failure;
 use crate::exec::Executor as _;
 use crate::exec::action::{ActionResult, Input};
@@ -76,7 +76,7 @@ pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
             made.facts = facts.to_string();
             Ok(made)
         }
-        Err(refusal) => Err(refused(steps, recipe, &refusal, &result)),
+        Err(refusal) => Err(refused(steps, step, &refusal, &result)),
     }
 }
 
@@ -129,6 +129,8 @@ fn other(steps: &Steps, result: &ActionResult, made_at: (Digest, Duration)) -> W
 }
 
 /// A refusal as a failure: what happened, the log's tail, and hints.
-fn refused(steps: &Steps, recipe: &Recipe, refusal: &Refusal, result: &ActionResult) -> Box<Failure> {
-    Box::new(build_failure(refusal, result, steps.hint_facts(recipe)))
+fn refused(steps: &Steps, step: &Step, refusal: &Refusal, result: &ActionResult) -> Box<Failure> {
+    let mut failure = build_failure(refusal, result, steps.hint_facts(steps.recipe(step)));
+    headers::find(steps, step, &mut failure);
+    Box::new(failure)
 }

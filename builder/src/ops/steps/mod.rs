@@ -9,6 +9,7 @@ pub mod env;
 mod failure;
 mod fetch;
 mod finish;
+mod headers;
 mod source;
 
 use std::sync::Mutex;
