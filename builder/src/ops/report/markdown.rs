@@ -50,7 +50,7 @@ pub fn text(report: &Report) -> String {
         out.push_str("## After the build\n\n");
         for failure in &report.troubles {
             let text = [std::slice::from_ref(&failure.message), &failure.causes, &failure.hints].concat();
-            let _ = writeln!(out, "- {}", text.join("; ").replace('\n', " "));
+            let _ = writeln!(out, "- {}", cell(&text.join("; ")));
         }
         out.push('\n');
     }
@@ -77,9 +77,9 @@ pub fn text(report: &Report) -> String {
 /// What helps against a cause, and the first log of it.
 fn details(out: &mut String, group: &[(&Entry, &Failure)]) {
     let Some((entry, failure)) = group.first() else { return };
-    let _ = writeln!(out, "### {} of {}\n", entry.kind.word(), entry.package);
+    let _ = writeln!(out, "### {} of {}\n", entry.kind.word(), cell(&entry.package));
     for line in failure.causes.iter().chain(&failure.hints) {
-        let _ = writeln!(out, "- {}", line.replace('\n', " "));
+        let _ = writeln!(out, "- {}", cell(line));
     }
     if !failure.log_tail.is_empty() {
         let log = failure.log_tail.join("\n");
@@ -95,6 +95,9 @@ fn details(out: &mut String, group: &[(&Entry, &Failure)]) {
     out.push('\n');
 }
 
+/// A text on one line of a list or table. A stranger's words become no HTML
+/// (the page may be shown to others) and end no cell, whatever stands before
+/// the bar.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
+    text.replace('<', "&lt;").replace('|', "&#124;").replace('\n', " ")
 }

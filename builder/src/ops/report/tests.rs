@@ -46,6 +46,16 @@ fn a_letter_that_xml_has_not_spoils_no_report() {
 }
 
 #[test]
+fn a_stranger_s_words_are_no_html_and_end_no_cell() {
+    let said = "x <img src=y> a\\|b";
+    let entries = vec![entry("a 1", StepKind::Build, failed(said, said, Kind::Build))];
+    let text = markdown::text(&Report { entries, ..Report::default() });
+    let row = text.lines().find(|l| l.starts_with("| x")).unwrap();
+    assert_eq!(row.matches('|').count(), 5, "{row}");
+    assert!(!text.contains("<img"), "{text}");
+}
+
+#[test]
 fn failures_are_grouped_by_cause() {
     expect![[r#"
         error: 2 packages failed alike: a 1, b 1
