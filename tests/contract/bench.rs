@@ -175,6 +175,7 @@ impl Bench {
             level: self.level,
             limits: Limits { timeout: Duration::from_secs(120), ..Limits::default() },
             label: "contract".to_owned(),
+            warm: None,
         }
     }
 

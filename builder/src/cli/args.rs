@@ -46,6 +46,9 @@ pub struct Common {
     /// How builds are kept apart; never weaker than asked for.
     #[arg(long, global = true, value_enum, value_name = "LEVEL")]
     pub isolation: Option<Isolation>,
+    /// Start a new interpreter for each build; the wheels are the same.
+    #[arg(long, global = true)]
+    pub no_warm: bool,
     /// Build what recipes mark as broken, too.
     #[arg(long, global = true)]
     pub allow_broken: bool,

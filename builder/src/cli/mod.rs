@@ -137,6 +137,7 @@ pub fn settings(common: &Common, keep_failed: bool) -> Result<Settings> {
         offline: common.offline,
         refresh: common.refresh,
         keep_failed,
+        no_warm: common.no_warm,
     })
 }
 

@@ -70,6 +70,32 @@ pub struct Action {
     pub limits: Limits,
     /// For people; never in a key.
     pub label: String,
+    /// A server that may run it instead, with the same result; never in a key.
+    pub warm: Option<Warm>,
+}
+
+/// A process that has loaded what an action needs, and forks a child an action.
+///
+/// It runs in a cell of its own with the environment, working folder, inputs,
+/// host paths and view of the action; actions that agree in these and in
+/// `argv` and `files` share it. It never decides a result: whatever does not end
+/// well in its child runs again as a process of its own.
+///
+/// The protocol: descriptor 0 is a socket of packets. Each asks for one child;
+/// its descriptors are a socket to answer on, the log, and the namespaces of a
+/// cell in the order in which they are to be entered; its JSON has `order` (see
+/// below), `cwd`, the rlimits `processes`, `file_size` and `memory`, and
+/// `refuse`, the bytes of a seccomp filter in hexadecimal. The child says `here`,
+/// waits for a packet, does its work; the server's side of it then says
+/// `code N` or `signal N`. A server that cannot do it says `no REASON`.
+#[derive(Clone, Debug)]
+pub struct Warm {
+    /// Program and arguments of the server; the program is an absolute cell path.
+    pub argv: Vec<String>,
+    /// Small files below `/build` of the server.
+    pub files: BTreeMap<RelPath, Vec<u8>>,
+    /// What the server is told for this action; only it understands it.
+    pub order: String,
 }
 
 /// Bounds of one action. Breaking one is a result, never an error.
@@ -121,6 +147,17 @@ pub enum Exit {
     Stopped,
 }
 
+/// Where an action ran; nothing but time may depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warmth {
+    /// In a process of its own.
+    Cold,
+    /// In a child of the server it may have.
+    Warm,
+    /// In a process of its own, after its server did not give a result.
+    Lost(String),
+}
+
 /// What came of an action.
 #[derive(Debug)]
 pub struct ActionResult {
@@ -140,6 +177,8 @@ pub struct ActionResult {
     pub took: Duration,
     /// Highest resident memory of the whole action, bytes, when known.
     pub peak_memory: Option<u64>,
+    /// What ran it.
+    pub warmth: Warmth,
     /// The level it ran at: always the one asked for.
     pub level: Level,
     /// The work folder, when it was asked to be kept; holds a runnable `run.sh`.

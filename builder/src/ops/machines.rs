@@ -37,6 +37,8 @@ pub struct Settings {
     pub refresh: bool,
     /// `--keep-failed`.
     pub keep_failed: bool,
+    /// `--no-warm`.
+    pub no_warm: bool,
 }
 
 /// Everything opened.

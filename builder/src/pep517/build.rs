@@ -12,6 +12,7 @@ use recipes::recipe::{Build, Format, Phase, Phases};
 use serde_json::json;
 
 use super::phases::{self, Part, Subject};
+use super::warm::{self, Preload};
 use super::{SOURCE, below};
 use crate::exec::action::{Action, Input, Level, Limits};
 use crate::key::TreeDigest;
@@ -56,7 +57,15 @@ pub struct BuildSpec {
     pub phases: Phases,
     /// The isolation asked for.
     pub level: Level,
+    /// What a warm server has loaded, when one may run this.
+    pub warm: Option<Preload>,
+    /// Whether the answer says which modules were imported.
+    pub report_modules: bool,
 }
+
+/// The runner's own programs, in the `job` folder.
+pub(super) const RUNNER_FILES: [(&str, &str); 3] =
+    [("runner.py", RUNNER), ("wheelwright_requirements.py", REQUIREMENTS), ("wheelwright_toml.py", TOML)];
 
 /// The action that builds `spec`. Outputs, below the build folder: `dist` with
 /// the raw wheel (`out`, a tree, for `format = "other"`), `job/answer.json`,
@@ -68,6 +77,10 @@ pub struct BuildSpec {
 /// pre-install install post-install`.
 pub fn build_action(spec: &BuildSpec) -> Action {
     let other = spec.format == Format::Other;
+    let (mut env, mut own) = (common_env(spec), own_env(spec));
+    if !warm::is_plain(spec) {
+        env.append(&mut own);
+    }
     let mut files = phases::script(&spec.phases, &parts(spec));
     let argv = match (files.is_empty(), other) {
         (false, _) => phases::shell_argv(),
@@ -77,19 +90,15 @@ pub fn build_action(spec: &BuildSpec) -> Action {
     let outputs = if other {
         vec![below("out"), below(phases::RUNNING)]
     } else {
-        for (name, text) in [
-            ("runner.py", RUNNER),
-            ("wheelwright_requirements.py", REQUIREMENTS),
-            ("wheelwright_toml.py", TOML),
-        ] {
+        for (name, text) in RUNNER_FILES {
             files.insert(below(&format!("job/{name}")), text.as_bytes().to_vec());
         }
-        files.insert(below("job/spec.json"), runner_spec(&spec.build));
+        files.insert(below("job/spec.json"), runner_spec(spec, &own));
         vec![below("dist"), below(super::answer::FILE), below(phases::RUNNING)]
     };
     Action {
         argv,
-        env: env(spec),
+        env,
         inputs: spec.inputs.clone(),
         host_paths: spec.host_paths.clone(),
         view: phases::view(spec.compiler),
@@ -101,6 +110,7 @@ pub fn build_action(spec: &BuildSpec) -> Action {
         level: spec.level,
         limits: limits(&spec.build, Limits::default()),
         label: spec.label.clone(),
+        warm: spec.warm.as_ref().map(warm::server),
     }
 }
 
@@ -109,7 +119,7 @@ pub(super) fn folder(subdirectory: &str) -> String {
     if subdirectory.is_empty() { SOURCE.to_owned() } else { format!("{SOURCE}/{subdirectory}") }
 }
 
-fn runner_argv() -> Vec<String> {
+pub(super) fn runner_argv() -> Vec<String> {
     ["/env/bin/python", "/build/job/runner.py", "/build/job/spec.json"].map(str::to_owned).to_vec()
 }
 
@@ -133,13 +143,22 @@ fn parts(spec: &BuildSpec) -> Vec<Part> {
     parts
 }
 
-fn runner_spec(build: &Build) -> Vec<u8> {
+/// Whether the runner is the whole of the action.
+pub(super) fn has_no_phases(spec: &BuildSpec) -> bool {
+    phases::script(&spec.phases, &parts(spec)).is_empty()
+}
+
+/// `own` is set by the runner, once the backend is imported.
+fn runner_spec(spec: &BuildSpec, own: &BTreeMap<String, String>) -> Vec<u8> {
+    let build = &spec.build;
     let spec = json!({
         "wheel_dir": "dist",
         "answer": super::answer::FILE,
         "backend": build.backend,
         "backend_path": build.backend_path,
         "config_settings": build.config_settings,
+        "env": own,
+        "report_modules": spec.report_modules,
     });
     spec.to_string().into_bytes()
 }
@@ -158,8 +177,26 @@ pub fn limits(build: &Build, usual: Limits) -> Limits {
     limits
 }
 
-fn env(spec: &BuildSpec) -> BTreeMap<String, String> {
+/// The variables that every build has, with the same values.
+fn common_env(spec: &BuildSpec) -> BTreeMap<String, String> {
     let mut env = phases::base_env(&spec.subject, spec.epoch);
+    env.retain(|name, _| !phases::OF_ONE.contains(&name.as_str()));
+    // What would reach for the network gets a plain answer at once.
+    for (name, value) in [
+        ("PIP_NO_INDEX", "1"),
+        ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
+        ("CARGO_NET_OFFLINE", "true"),
+        ("CCACHE_DISABLE", "1"),
+    ] {
+        env.insert(name.to_owned(), value.to_owned());
+    }
+    env
+}
+
+/// The variables of this build.
+fn own_env(spec: &BuildSpec) -> BTreeMap<String, String> {
+    let mut env = phases::base_env(&spec.subject, spec.epoch);
+    env.retain(|name, _| phases::OF_ONE.contains(&name.as_str()));
     let mut set = |name: &str, value: &str| env.insert(name.to_owned(), value.to_owned());
     let cores = spec.subject.cores.max(1).to_string();
     // Every build tool has its own word for "so many at once".
@@ -172,11 +209,6 @@ fn env(spec: &BuildSpec) -> BTreeMap<String, String> {
     if spec.jobserver.is_none() {
         set("CMAKE_BUILD_PARALLEL_LEVEL", &cores);
     }
-    // What would reach for the network gets a plain answer at once.
-    set("PIP_NO_INDEX", "1");
-    set("PIP_DISABLE_PIP_VERSION_CHECK", "1");
-    set("CARGO_NET_OFFLINE", "true");
-    set("CCACHE_DISABLE", "1");
     if spec.pretend_version {
         let version = &spec.subject.version;
         for name in PRETEND {
@@ -236,6 +268,8 @@ mod tests {
             build: Build::default(),
             phases: Phases::new(),
             level: Level::Full,
+            warm: None,
+            report_modules: false,
         }
     }
 

@@ -59,6 +59,7 @@ impl CheckSpec {
             level: self.level,
             limits: self.limits.clone(),
             label: self.label.clone(),
+            warm: None,
         }
     }
 }

@@ -236,6 +236,7 @@ mod tests {
             log_dropped: 0,
             took: Duration::ZERO,
             peak_memory: None,
+            warmth: crate::exec::action::Warmth::Cold,
             level: Level::Env,
             kept: None,
         }

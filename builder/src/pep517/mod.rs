@@ -15,6 +15,7 @@ pub mod check;
 pub mod failure;
 pub mod hints;
 pub mod phases;
+pub mod warm;
 
 pub use answer::{Answer, Refusal, read_answer};
 pub use build::{BuildSpec, build_action};
@@ -23,6 +24,7 @@ pub use check::{
 };
 pub use failure::{build_failure, check_failure};
 pub use hints::{Distro, Facts, Hint, hints};
+pub use warm::{Preload, backend_for, read_sample, sample_action};
 
 /// The build folder.
 pub const BUILD: &str = "/build";

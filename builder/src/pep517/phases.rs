@@ -116,6 +116,9 @@ pub fn base_env(subject: &Subject, epoch: u64) -> BTreeMap<String, String> {
     pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
 }
 
+/// Those of [`base_env`] whose values are one build's own.
+pub const OF_ONE: [&str; 5] = ["pname", "version", "CORES", "NIX_BUILD_CORES", "SOURCE_DATE_EPOCH"];
+
 /// What the actions that only run fragments need.
 #[derive(Clone, Debug)]
 pub struct PhaseSpec {
@@ -161,6 +164,7 @@ impl PhaseSpec {
             level: self.level,
             limits: self.limits.clone(),
             label: self.label.clone(),
+            warm: None,
         })
     }
 }

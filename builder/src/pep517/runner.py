@@ -4,6 +4,11 @@ Argument: a JSON file that says what to do. It lies in a folder (`job`) of the
 build folder; every path in it is relative to the build folder. The source is
 the working folder. What the backend prints is the log; what came of it goes
 to the answer file, which the caller reads as foreign bytes.
+
+With a second argument, `serve`, it waits to be told of such files, and builds
+each in a process that it forks (see fork_server.py). A backend can tell the
+two ways apart by nothing it should look at: what is true while it is imported
+is the same in both, so the variables of one build are set after that.
 """
 import atexit
 import gc
@@ -31,6 +36,13 @@ def fix_temporary_names():
     import tempfile
 
     tempfile._name_sequence = map("ww{:06d}".format, itertools.count())
+
+
+def begin_again():
+    """What counts or draws begins at the same place for every build's hooks,
+    whatever was imported before."""
+    fix_temporary_names()
+    sys.modules["random"].seed(0)
 
 
 def read_toml(path):
@@ -142,9 +154,13 @@ def build(spec, root, answer, times):
     name, paths, requires = build_system(source, spec)
     answer["backend"] = name
     answer["declared"] = requires
+    if paths:
+        os.environ.update(spec["env"])
     started = time.perf_counter()
     backend = load_at_once(name, paths)
     times["import"] = time.perf_counter() - started
+    os.environ.update(spec["env"])
+    begin_again()
     if not callable(getattr(backend, "build_wheel", None)):
         raise Refusal("hook-missing", "the backend `{}` has no `build_wheel`".format(name))
     config = settings(spec)
@@ -168,6 +184,18 @@ def build(spec, root, answer, times):
     if not os.path.isfile(os.path.join(out, wheel)):
         raise Refusal("wheel-missing", "`build_wheel` named `{}`, which it did not write".format(wheel))
     answer["wheel"] = wheel
+
+
+def own_modules(root):
+    """Modules of the standard library or the environment, as they were imported."""
+    found = []
+    for name, module in list(sys.modules.items()):
+        spec = getattr(module, "__spec__", None)
+        where = getattr(spec, "origin", None) or ""
+        if name != "__main__" and getattr(spec, "name", None) == name and not where.startswith(root + os.sep):
+            if where in ("built-in", "frozen") or os.path.isabs(where):
+                found.append(name)
+    return found
 
 
 def text_of(error):
@@ -207,21 +235,32 @@ def describe(error):
     return found
 
 
-def main():
-    spec_path = os.path.abspath(sys.argv[1])
-    root = os.path.dirname(os.path.dirname(spec_path))
-    with open(spec_path, encoding="utf-8") as file:
-        spec = json.load(file)
+def prepare(spec_path):
+    """Makes the process what every backend finds."""
+    job = os.path.dirname(spec_path)
     # Neither our folder nor our arguments are the backend's business. The
     # modules beside this file stay importable by being imported from a list.
-    job = os.path.dirname(spec_path)
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != job]
     sys.meta_path.append(Beside(job))
     del sys.argv[1:]
+    if hasattr(sys, "orig_argv"):
+        del sys.orig_argv[3:]
     os.umask(0o022)
-    for folder in ("tmp", "home", spec["wheel_dir"]):
-        os.makedirs(os.path.join(root, folder), exist_ok=True)
+    make_folders(os.path.dirname(job), ("tmp", "home"))
     fix_temporary_names()
+    sys.modules["random"].seed(0)
+
+
+def make_folders(root, names):
+    for name in names:
+        os.makedirs(os.path.join(root, name), exist_ok=True)
+
+
+def main(spec_path):
+    root = os.path.dirname(os.path.dirname(spec_path))
+    with open(spec_path, encoding="utf-8") as file:
+        spec = json.load(file)
+    make_folders(root, ("tmp", "home", spec["wheel_dir"]))
     answer, times = {}, {}
     try:
         build(spec, root, answer, times)
@@ -232,6 +271,8 @@ def main():
         sys.stderr.write("error: {}\n".format(refusal))
     except BaseException as error:  # also SystemExit: setup.py may end the process
         answer.update(describe(error), ok=False)
+    if spec.get("report_modules"):
+        answer["modules"] = own_modules(root)
     answer["seconds"] = {name: round(value, 4) for name, value in times.items()}
     sys.stdout.flush()
     sys.stderr.flush()
@@ -261,18 +302,35 @@ def leave(code):
 
 
 class Beside:
-    """Finds the runner's own two modules, and nothing else."""
+    """Finds the runner's own modules, and nothing else."""
 
     def __init__(self, folder):
         self.folder = folder
 
     def find_spec(self, name, path=None, target=None):
-        if name not in ("wheelwright_toml", "wheelwright_requirements"):
+        if name not in ("wheelwright_toml", "wheelwright_requirements", "wheelwright_fork_server"):
             return None
         import importlib.util
 
         return importlib.util.spec_from_file_location(name, os.path.join(self.folder, name + ".py"))
 
 
+def serve():
+    import wheelwright_fork_server
+
+    # A child in a cell never comes back from its build.
+    wheelwright_fork_server.Server().serve(lambda spec_path: leave(main(spec_path)))
+
+
+def start():
+    spec_path, *mode = sys.argv[1:]
+    spec_path = os.path.abspath(spec_path)
+    prepare(spec_path)
+    if mode == ["serve"]:
+        serve()
+    else:
+        leave(main(spec_path))
+
+
 if __name__ == "__main__":
-    leave(main())
+    start()

@@ -105,6 +105,7 @@ impl Place {
             log_dropped: 0,
             took: Duration::ZERO,
             peak_memory: None,
+            warmth: crate::exec::action::Warmth::Cold,
             level: Level::Env,
             kept: None,
         }
@@ -128,6 +129,8 @@ pub(crate) fn spec() -> BuildSpec {
         build: Build::default(),
         phases: Phases::new(),
         level: Level::Env,
+        warm: None,
+        report_modules: false,
     }
 }
 

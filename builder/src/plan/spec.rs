@@ -15,15 +15,12 @@ const fn version(kind: StepKind) -> u32 {
         // 3: byte code that a wheel brings is left out.
         StepKind::Finish => 3,
         StepKind::Install => 2,
-        StepKind::Fetch
-        | StepKind::Source
-        | StepKind::Build
-        | StepKind::Verify
-        | StepKind::Env
-        | StepKind::App => 1,
+        StepKind::Fetch | StepKind::Source | StepKind::Verify | StepKind::Env | StepKind::App => 1,
         // 2: a runner that ended without an answer no longer counts as passed,
         // and a namespace's package is the installed one.
         StepKind::Check => 2,
+        // 2: the variables of one build are set once its backend is imported.
+        StepKind::Build => 2,
         // 2: what scripts call is looked for.
         StepKind::Imports => 2,
     }

@@ -10,10 +10,10 @@ use recipes::recipe::{Format, Recipe};
 
 use super::env::{Purpose, environment};
 use super::failure::{all_well, broken, exit_sentence, failure, foreign, with_result};
-use super::{Steps, headers, source};
+use super::{Steps, headers, source, warm};
 use crate::event::Failure;
 use crate::exec::Executor as _;
-use crate::exec::action::{ActionResult, Input};
+use crate::exec::action::{ActionResult, Input, Warmth};
 use crate::key::Digest;
 use crate::ops::run::Worked;
 use crate::pep517::failure::build_failure;
@@ -34,14 +34,14 @@ pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     let machines = steps.machines;
     let env = environment(machines, &inputs[1..], Purpose::Build).map_err(broken)?;
     let source = steps.source_of(step);
-    let spec = BuildSpec {
+    let mut spec = BuildSpec {
         label: format!("build of {}", step.package),
         subject: subject(steps, recipe),
         format: recipe.format,
         source: *tree,
         subdirectory: source.subdirectory.clone(),
         epoch: inputs[0].epoch.unwrap_or(source::OLDEST),
-        inputs: BTreeMap::from([("/env".to_owned(), Input::Host(env))]),
+        inputs: BTreeMap::from([("/env".to_owned(), Input::Host(env.clone()))]),
         host_paths: machines.interpreter.host_paths(view(declares_compiler(recipe))),
         cflags: machines.interpreter.facts.cflags.clone(),
         compiler: declares_compiler(recipe),
@@ -50,7 +50,10 @@ pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
         build: recipe.build.clone(),
         phases: recipe.phases.clone(),
         level: machines.level,
+        warm: None,
+        report_modules: false,
     };
+    spec.warm = warm::preload(steps, &spec, tree, &env);
     let executor = machines.executor().map_err(broken)?;
     let result = executor.execute(&build_action(&spec), &machines.stop).map_err(broken)?;
     let log = machines.store.add_blob_bytes(&result.log).map_err(broken)?;
@@ -69,6 +72,11 @@ pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
                 "requires": answer.requires,
                 "milliseconds": answer.took_ms.iter().cloned().collect::<BTreeMap<_, _>>(),
                 "peak_memory": result.peak_memory,
+                "warmth": match &result.warmth {
+                    Warmth::Cold => "cold",
+                    Warmth::Warm => "warm",
+                    Warmth::Lost(because) => because,
+                },
             });
             let name = answer.wheel.file_name().to_owned();
             all_well(&result)?;

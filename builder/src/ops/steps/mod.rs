@@ -11,6 +11,7 @@ mod fetch;
 mod finish;
 mod headers;
 mod source;
+mod warm;
 
 use std::sync::Mutex;
 
@@ -48,12 +49,21 @@ pub struct Steps<'a> {
     pub machines: &'a Machines,
     /// Hashes that did not match, for `--accept-hash`.
     pub mismatches: Mutex<Vec<Mismatch>>,
+    /// What fork servers load.
+    preloads: warm::Preloads,
 }
 
 impl<'a> Steps<'a> {
     /// Ready to work.
     pub fn new(set: &'a PackageSet, loaded: &'a Loaded, local: &'a Local, machines: &'a Machines) -> Self {
-        Self { set, loaded, local, machines, mismatches: Mutex::new(Vec::new()) }
+        Self {
+            set,
+            loaded,
+            local,
+            machines,
+            mismatches: Mutex::default(),
+            preloads: warm::Preloads::default(),
+        }
     }
 
     fn recipe(&self, step: &Step) -> &'a Recipe {

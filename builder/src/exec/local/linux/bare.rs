@@ -71,7 +71,7 @@ pub(super) fn run(spec: &Spec, hands: &Hands) -> Result<(), Broken> {
 }
 
 fn say(hands: &Hands, message: &Message) -> Result<(), Broken> {
-    talk::say(&hands.control, message, None).failed(|| "failed to report".to_owned())
+    talk::say(&hands.control, message, &[]).failed(|| "failed to report".to_owned())
 }
 
 /// Kills children until there are none: a killed one's children become ours.

@@ -16,10 +16,10 @@ use super::init::{Blame, Broken, Hands, announce, place, ready, settle, tell, wa
 use super::payload::{self, rustix_exit};
 use super::seccomp::{self, Sockets};
 use super::spec::{BindMode, Root, Spec, Step, Who};
-use super::{mount, net, privileges, talk};
+use super::{domain, mount, net, privileges, talk};
 
 /// What every cell is called.
-const HOSTNAME: &str = "wheelwright";
+pub(super) const HOSTNAME: &str = "wheelwright";
 
 /// Makes the namespaces, forks their init and waits for it.
 pub(super) fn make(spec: &Spec, hands: &Hands) -> Result<(), Broken> {
@@ -55,7 +55,8 @@ pub(super) fn make(spec: &Spec, hands: &Hands) -> Result<(), Broken> {
     match payload::fork().refused(|| "the host refuses a new process".to_owned())? {
         None => {
             drop((ours, proc));
-            let code = match inside(spec, root, hands, &theirs) {
+            let begin = if spec.serves { domain::keep } else { inside };
+            let code = match begin(spec, root, hands, &theirs) {
                 Ok(()) => 0,
                 Err(broken) => tell(hands, &broken),
             };
@@ -71,7 +72,7 @@ pub(super) fn make(spec: &Spec, hands: &Hands) -> Result<(), Broken> {
     }
 }
 
-fn unshare(spaces: UnshareFlags) -> io::Result<()> {
+pub(super) fn unshare(spaces: UnshareFlags) -> io::Result<()> {
     // SAFETY: what the flags unshare concerns no memory and no descriptor
     // table, which is what makes unshare unsafe in general.
     Ok(unsafe { rustix::thread::unshare_unsafe(spaces) }?)
@@ -91,10 +92,12 @@ fn map_users_of(init: Pid, proc: &OwnedFd, socket: &OwnedFd) -> io::Result<()> {
 /// Root's cells get user namespaces, too: the kernel counts the processes of
 /// a uid in each apart, so that no cell fails for what another one starts.
 /// Isolation does not rest on it: a host that has none to give keeps the
-/// count it has.
-fn own_users(socket: &OwnedFd) -> io::Result<()> {
-    if unshare(UnshareFlags::NEWUSER).is_err() {
-        return Ok(());
+/// count it has, unless they are `needed`.
+pub(super) fn own_users(socket: &OwnedFd, needed: bool) -> io::Result<()> {
+    match unshare(UnshareFlags::NEWUSER) {
+        Err(error) if needed => return Err(error),
+        Err(_) => return Ok(()),
+        Ok(()) => {}
     }
     let mut answer = [0u8; 1];
     rustix::io::write(socket, &answer)?;
@@ -122,7 +125,7 @@ fn inside(spec: &Spec, root: &Root, hands: &Hands, parent: &OwnedFd) -> Result<(
     mount::enter(Path::new(&root.at)).refused(|| "failed to enter the assembled root".to_owned())?;
     payload::null_stdin().failed(|| "failed to open the cell's /dev/null".to_owned())?;
     if let Who::Becomes(..) = spec.who {
-        own_users(parent).refused(|| "failed to make the cell's own users".to_owned())?;
+        own_users(parent, false).refused(|| "failed to make the cell's own users".to_owned())?;
     }
     privileges::drop_all(spec.who).refused(|| "failed to drop privileges".to_owned())?;
     settle()?;
@@ -146,13 +149,13 @@ fn live(spec: &Spec, hands: &Hands) -> Result<(), Broken> {
     let ended = payload::supervise(main, &hands.control, &children)
         .failed(|| "failed to wait for the program".to_owned())?;
     match ended {
-        Some(message) => talk::say(&hands.control, &message, None).failed(|| "failed to report".to_owned()),
+        Some(message) => talk::say(&hands.control, &message, &[]).failed(|| "failed to report".to_owned()),
         None => Ok(()),
     }
 }
 
 /// Builds the root on a file system in memory over the folder `root.at`.
-fn assemble(root: &Root) -> Result<(), Broken> {
+pub(super) fn assemble(root: &Root) -> Result<(), Broken> {
     let at = Path::new(&root.at);
     mount::make_private().refused(|| "failed to make mounts private".to_owned())?;
     mount::memory(at, "mode=0755,size=16m", false).refused(|| "failed to mount the new root".to_owned())?;
@@ -163,7 +166,7 @@ fn assemble(root: &Root) -> Result<(), Broken> {
     Ok(())
 }
 
-fn take(at: &Path, step: &Step) -> Result<(), Broken> {
+pub(super) fn take(at: &Path, step: &Step) -> Result<(), Broken> {
     let inside = |path: &str| at.join(path.trim_start_matches('/'));
     match step {
         Step::Folder(path) => folders(at, path).failed(|| format!("failed to make `{path}` in the cell")),

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::exec::action::Limits;
 
@@ -28,7 +28,7 @@ pub(super) enum Parents {
 /// Makes groups, and removes the ones that were still busy when they ended.
 pub(super) struct Groups {
     parents: Option<Parents>,
-    leftover: Mutex<Vec<PathBuf>>,
+    leftover: Arc<Mutex<Vec<PathBuf>>>,
 }
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -48,7 +48,7 @@ impl Groups {
             }
             found
         });
-        Self { parents: parents.clone(), leftover: Mutex::new(Vec::new()) }
+        Self { parents: parents.clone(), leftover: Arc::default() }
     }
 
     /// Where, for `doctor`.
@@ -57,11 +57,11 @@ impl Groups {
     }
 
     /// A group with these limits; `None` where none can be made.
-    pub fn make(&self, limits: &Limits) -> Option<Group<'_>> {
+    pub fn make(&self, limits: &Limits) -> Option<Group> {
         self.sweep();
         let parents = self.parents.as_ref()?;
         let version = if matches!(parents, Parents::V2(_)) { 2 } else { 1 };
-        let mut group = Group { groups: self, folders: Vec::new(), version };
+        let mut group = Group { leftover: Arc::clone(&self.leftover), folders: Vec::new(), version };
         for parent in parents.folders() {
             group.folders.push(new_folder(parent)?);
         }
@@ -89,13 +89,13 @@ impl Drop for Groups {
 }
 
 /// One action's group; removed when dropped.
-pub(super) struct Group<'a> {
-    groups: &'a Groups,
+pub(super) struct Group {
+    leftover: Arc<Mutex<Vec<PathBuf>>>,
     folders: Vec<PathBuf>,
     version: u8,
 }
 
-impl Group<'_> {
+impl Group {
     /// Puts a process that has no children yet into it.
     pub fn add(&self, pid: u64) {
         for folder in &self.folders {
@@ -142,12 +142,11 @@ impl Group<'_> {
     }
 }
 
-impl Drop for Group<'_> {
+impl Drop for Group {
     fn drop(&mut self) {
         for folder in &self.folders {
             if fs::remove_dir(folder).is_err() {
-                let mut leftover =
-                    self.groups.leftover.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut leftover = self.leftover.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 leftover.push(folder.clone());
             }
         }

@@ -48,6 +48,7 @@ fn try_level(options: &LocalOptions, level: Level) -> Fact {
         level,
         limits: Limits::default(),
         label: "doctor".to_owned(),
+        warm: None,
     };
     let tried = Stop::new()
         .and_then(|stop| Ok((Local::new(options)?, stop)))

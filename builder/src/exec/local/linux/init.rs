@@ -94,7 +94,7 @@ fn run(spec: &Spec, hands: &Hands) -> i32 {
 /// Reports what broke; the exit code says only that it did.
 pub(super) fn tell(hands: &Hands, broken: &Broken) -> i32 {
     let Broken { isolation, doing, because } = broken;
-    let _ = talk::say(&hands.control, &Message::Failed(*isolation, doing.clone(), because.clone()), None);
+    let _ = talk::say(&hands.control, &Message::Failed(*isolation, doing.clone(), because.clone()), &[]);
     1
 }
 
@@ -112,7 +112,7 @@ pub(super) fn place(spec: &Spec, source: Option<&Path>) -> Result<(), Broken> {
 /// Says which process prepares and will start the program.
 pub(super) fn announce(hands: &Hands, pid: rustix::process::Pid) -> Result<(), Broken> {
     let pid = Message::Init(pid.as_raw_nonzero().get() as u64);
-    talk::say(&hands.control, &pid, None).failed(|| "failed to report".to_owned())
+    talk::say(&hands.control, &pid, &[]).failed(|| "failed to report".to_owned())
 }
 
 /// Waits until the executor has put the announced process where it belongs.
@@ -131,7 +131,7 @@ pub(super) fn wait_for_leave(hands: &Hands) {
 pub(super) fn ready(spec: &Spec, hands: &Hands) -> Result<(), Broken> {
     let build = payload::open_folder(Path::new(&spec.build))
         .failed(|| "failed to open the build folder".to_owned())?;
-    talk::say(&hands.control, &Message::Ready, Some(build.as_fd())).failed(|| "failed to report".to_owned())
+    talk::say(&hands.control, &Message::Ready, &[build.as_fd()]).failed(|| "failed to report".to_owned())
 }
 
 /// The part that a process of ours must do whatever the level.

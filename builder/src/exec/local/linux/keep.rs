@@ -154,14 +154,14 @@ fn replay(file: &Path, other: Vec<OsString>) -> Result<i32> {
         .stdin(Stdio::from(theirs))
         .spawn()
         .doing(doing)?;
-    talk::send(&ours, &spec.encode(), Some(rustix::stdio::stdin().as_fd())).doing(doing)?;
+    talk::send(&ours, &spec.encode(), &[rustix::stdio::stdin().as_fd()]).doing(doing)?;
     let mut inbox = Inbox::default();
     let mut last = None;
     while inbox.fill(&ours).doing(doing)? {
         while let Some(frame) = inbox.frame() {
             last = Message::take(&mut &frame[..]);
             if let Some(Message::Init(_)) = last {
-                talk::send(&ours, &[], None).doing(doing)?;
+                talk::send(&ours, &[], &[]).doing(doing)?;
             }
         }
     }

@@ -4,11 +4,13 @@
 //! know Python. All `unsafe` of `exec` lives in this folder.
 
 mod bare;
+mod calling;
 mod cell;
 mod cgroup;
 mod collect;
 mod copy;
 mod doctor;
+mod domain;
 mod fence;
 mod init;
 mod interrupt;
@@ -21,6 +23,7 @@ mod orders;
 mod payload;
 mod privileges;
 mod seccomp;
+mod servers;
 mod spec;
 mod talk;
 mod toolbox;
@@ -34,11 +37,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, RwLock};
 use std::time::{Duration, Instant};
 
+use calling::Called;
 use cgroup::Groups;
 pub use interrupt::on_interrupt;
 pub use jobserver::Jobserver;
 pub use keep::sweep_failed;
 use orders::Places;
+use servers::Servers;
 use spec::Who;
 use toolbox::Shelf;
 use view::Host;
@@ -46,7 +51,7 @@ use watch::{End, Outcome, Watch};
 
 use super::LocalOptions;
 use crate::error::{Error, IoContext, Result};
-use crate::exec::action::{Action, ActionResult, Exit, Level, Limits};
+use crate::exec::action::{Action, ActionResult, Exit, Level, Limits, Warm, Warmth};
 use crate::exec::{ExecError, Stop};
 use crate::key::TreeDigest;
 
@@ -63,6 +68,7 @@ pub struct Local {
     /// Whether nothing on the store's disk can be executed.
     noexec: bool,
     sizes: Mutex<HashMap<TreeDigest, u64>>,
+    servers: Servers,
 }
 
 impl Local {
@@ -70,13 +76,15 @@ impl Local {
     pub fn new(options: &LocalOptions) -> Result<Self> {
         let doing = || format!("failed to use the work folder `{}`", options.work.display());
         fs::metadata(&options.work).doing(doing)?;
+        let free = memory::free();
         Ok(Self {
             options: options.clone(),
             host: Host::look(Shelf { cache: options.toolbox.clone(), staging: options.work.clone() }),
             groups: Groups::look(),
-            free: memory::free(),
+            free,
             noexec: doctor::Disk::of(&options.work).is_some_and(|disk| disk.noexec),
             sizes: Mutex::default(),
+            servers: Servers::new(free),
         })
     }
 
@@ -88,13 +96,81 @@ impl Local {
         }
         let _turn = self.options.jobserver.as_ref().map(|server| server.begin());
         let in_memory = orders::in_memory(self, action);
+        let wants = action.warm.as_ref().filter(|_| in_memory && !stop.is_stopped());
+        let warmth = match wants.map(|warm| self.warmly(action, warm, stop)).transpose()? {
+            Some(Ok(mut result)) => {
+                result.took = began.elapsed();
+                return Ok(result);
+            }
+            Some(Err(because)) => Warmth::Lost(because),
+            None => Warmth::Cold,
+        };
         let mut tried = self.attempt(action, stop, in_memory)?;
         if in_memory && tried.wants_disk && !stop.is_stopped() {
             // Where `/build` lies never decides what comes of it.
             tried = self.attempt(action, stop, false)?;
         }
         tried.result.took = began.elapsed();
+        tried.result.warmth = warmth;
         Ok(tried.result)
+    }
+
+    /// In a child of a fork server. A reason instead of a result: it is still
+    /// to be run, for a warm child gives good results or none.
+    fn warmly(
+        &self,
+        action: &Action,
+        warm: &Warm,
+        stop: &Stop,
+    ) -> Result<std::result::Result<ActionResult, String>, ExecError> {
+        let server = match self.servers.get(self, action, warm) {
+            Ok(server) => server,
+            Err(because) => return Ok(Err(because)),
+        };
+        let group = self.groups.make(&action.limits);
+        let (spec, source) = orders::called(self, action)?;
+        let watch = Watch { limits: &action.limits, stop, group: group.as_ref() };
+        let called = calling::call(&server, &spec, source.as_ref(), &warm.order, &watch);
+        if let Some(group) = &group {
+            group.end();
+        }
+        let outcome = match called? {
+            Called::Ended(outcome) => outcome,
+            Called::Lost { for_good, because } => {
+                self.servers.give_up(&server, for_good);
+                return Ok(Err(because));
+            }
+        };
+        let End::Exit(exit @ (Exit::Code(0) | Exit::Stopped)) = outcome.end else {
+            return Ok(Err("it failed in a fork server's child".to_owned()));
+        };
+        let outputs = self.outputs()?;
+        let missing = match &outcome.build {
+            Some(build) if exit != Exit::Stopped => {
+                collect::collect(build, &action.outputs, action.limits.output, outputs.path())?
+            }
+            _ => Vec::new(),
+        };
+        let result = ActionResult {
+            exit,
+            outputs,
+            missing,
+            log: outcome.log.0,
+            log_dropped: outcome.log.1,
+            took: Duration::ZERO,
+            peak_memory: group.as_ref().and_then(cgroup::Group::peak),
+            warmth: Warmth::Warm,
+            level: action.level,
+            kept: None,
+        };
+        Ok(Ok(result))
+    }
+
+    /// An empty folder for what an action leaves.
+    fn outputs(&self) -> Result<tempfile::TempDir> {
+        let work = &self.options.work;
+        let made = tempfile::Builder::new().prefix("outputs-").tempdir_in(work);
+        made.doing(|| format!("failed to make a folder in `{}`", work.display()))
     }
 
     fn attempt(&self, action: &Action, stop: &Stop, in_memory: bool) -> Result<Tried, ExecError> {
@@ -102,10 +178,7 @@ impl Local {
         let group = (action.level != Level::Env).then(|| self.groups.make(&action.limits)).flatten();
         let places = Places { work: work.folder.clone(), in_memory, grouped: group.is_some() };
         let spec = orders::spec(self, action, &places)?;
-        let outputs = tempfile::Builder::new()
-            .prefix("outputs-")
-            .tempdir_in(&self.options.work)
-            .doing(|| format!("failed to make a folder in `{}`", self.options.work.display()))?;
+        let outputs = self.outputs()?;
         let watch = Watch { limits: &action.limits, stop, group: group.as_ref() };
         let outcome = watch::run(&self.options.init_exe, &spec, &watch);
         if let Some(group) = &group {
@@ -141,6 +214,7 @@ impl Local {
             log_dropped: outcome.log.1,
             took: Duration::ZERO,
             peak_memory: group.as_ref().and_then(cgroup::Group::peak),
+            warmth: Warmth::Cold,
             level: action.level,
             kept: kept.then(|| work.folder.clone()),
         };
@@ -179,7 +253,7 @@ struct Tried {
 /// Whether an action may have failed because `/build` and `/tmp` were in
 /// memory: one was full, or what was in it took the memory that the build
 /// itself needed.
-fn outgrew_memory(outcome: &Outcome, group: Option<&cgroup::Group<'_>>, limits: &Limits) -> bool {
+fn outgrew_memory(outcome: &Outcome, group: Option<&cgroup::Group>, limits: &Limits) -> bool {
     const FULL: &[u8] = b"No space left on device";
     let Some(stat) = outcome.build.as_ref().and_then(|build| rustix::fs::fstatvfs(build).ok()) else {
         return false;

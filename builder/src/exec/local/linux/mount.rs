@@ -5,13 +5,14 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::CWD;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change,
-    move_mount, open_tree, unmount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags,
+    OpenTreeFlags, UnmountFlags, fsconfig_create, fsmount, fsopen, mount, mount_change, move_mount,
+    open_tree, unmount,
 };
 
 use super::spec::BindMode;
@@ -78,6 +79,17 @@ pub(super) fn memory(to: &Path, options: &str, read_only: bool) -> io::Result<()
 pub(super) fn proc(to: &Path) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
     Ok(mount("proc", to, "proc", flags, None)?)
+}
+
+/// A /proc of this pid namespace that is mounted nowhere and can be written
+/// through the descriptor: for the maps of user namespaces.
+pub(super) fn processes() -> io::Result<OwnedFd> {
+    let system = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_create(&system)?;
+    let hard = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    Ok(fsmount(&system, FsMountFlags::FSMOUNT_CLOEXEC, hard)?)
 }
 
 /// Pseudo terminals of this cell's own.

@@ -3,20 +3,23 @@
 //! Knows the fixed paths of a cell and what stands for them where there are
 //! no mounts. Must never start anything.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::Local;
 use super::cell::device_steps;
+use super::domain::COVERED;
 use super::memory;
 use super::privileges::{self, BUILD_ID};
 use super::spec::{BindMode, Bounds, Root, Rule, Spec, Step, Who};
 use super::view::text;
 use crate::error::{Error, IoContext, Result};
 use crate::exec::ExecError;
-use crate::exec::action::{Action, Input, Level};
+use crate::exec::action::{Action, Input, Level, Warm};
 use crate::exec::local::{BuildOn, JOBSERVER};
+use crate::tree::RelPath;
 
 /// A work folder's parts.
 pub(super) struct Places {
@@ -41,25 +44,9 @@ pub(super) fn spec(local: &Local, action: &Action, places: &Places) -> Result<Sp
         Some(tree) => Some((text(&existing((local.options.trees)(tree), "the source")?), action.epoch)),
         None => None,
     };
-    let mut spec = Spec {
-        level: action.level,
-        argv: action.argv.clone(),
-        env: action.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-        cwd: action.cwd.clone(),
-        build: "/build".to_owned(),
-        source,
-        files: action.files.iter().map(|(path, bytes)| (path.as_str().to_owned(), bytes.clone())).collect(),
-        who: who(action.level),
-        root: None,
-        rules: Vec::new(),
-        bounds: Bounds::default(),
-    };
+    let mut spec = Spec { source, ..plain(action) };
     if action.level != Level::Env {
-        spec.bounds = Bounds {
-            processes: action.limits.processes,
-            file_size: action.limits.file_size,
-            memory: action.limits.memory,
-        };
+        spec.bounds = bounds(action);
     }
     // Without a user namespace of its own each cell's processes count towards
     // all others' of the same user: where the group counts them one by one,
@@ -72,6 +59,35 @@ pub(super) fn spec(local: &Local, action: &Action, places: &Places) -> Result<Sp
         Level::Landlock | Level::Env => bare(local, action, places, &mut spec)?,
     }
     Ok(spec)
+}
+
+fn plain(action: &Action) -> Spec {
+    Spec {
+        level: action.level,
+        argv: action.argv.clone(),
+        env: action.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        cwd: action.cwd.clone(),
+        build: "/build".to_owned(),
+        source: None,
+        files: wire_files(&action.files),
+        who: who(action.level),
+        root: None,
+        rules: Vec::new(),
+        bounds: Bounds::default(),
+        serves: false,
+    }
+}
+
+fn bounds(action: &Action) -> Bounds {
+    Bounds {
+        processes: action.limits.processes,
+        file_size: action.limits.file_size,
+        memory: action.limits.memory,
+    }
+}
+
+fn wire_files(files: &BTreeMap<RelPath, Vec<u8>>) -> Vec<(String, Vec<u8>)> {
+    files.iter().map(|(path, bytes)| (path.as_str().to_owned(), bytes.clone())).collect()
 }
 
 /// Cells of one user that may use up their limits at once.
@@ -178,38 +194,103 @@ const NSSWITCH: &str = "passwd: files\ngroup: files\nshadow: files\nhosts: files
 fn root(local: &Local, action: &Action, places: &Places) -> Result<Root> {
     let at = places.work.join("root");
     fs::create_dir(&at).doing(|| format!("failed to make `{}`", at.display()))?;
-    let mut steps = vec![Step::Folder("/etc".to_owned())];
-    for (name, content) in
-        [("passwd", PASSWD), ("group", GROUP), ("hosts", HOSTS), ("nsswitch.conf", NSSWITCH)]
-    {
-        steps.push(Step::File(format!("/etc/{name}"), content.as_bytes().to_vec()));
-    }
+    let mut steps = etc_steps();
     steps.extend(device_steps());
     let shares = shares(local, action);
     steps.push(Step::Memory("/dev/shm".to_owned(), shares.shm, 0o1777));
     steps.push(Step::Proc("/proc".to_owned()));
-    for name in ["kcore", "keys", "key-users", "sysrq-trigger", "timer_list"] {
-        let path = format!("/proc/{name}");
-        if Path::new(&path).exists() {
-            steps.push(Step::Bind("/dev/null".to_owned(), path, BindMode::Device));
-        }
-    }
+    steps.extend(covers());
     if places.in_memory {
-        steps.push(Step::Memory("/build".to_owned(), shares.build, 0o755));
-        steps.push(Step::Memory("/tmp".to_owned(), shares.tmp, 0o1777));
+        steps.extend(memory_steps(&shares));
     } else {
         let build = build_folder(places, action.level)?;
         steps.push(Step::Bind(text(&build), "/build".to_owned(), BindMode::Writable));
         let temp = new_folder(&places.work.join("tmp"), 0o1777, action.level)?;
         steps.push(Step::Bind(text(&temp), "/tmp".to_owned(), BindMode::Writable));
     }
-    steps.push(Step::Folder("/s".to_owned()));
+    steps.extend(seen(local, action)?);
+    Ok(Root { at: text(&at), steps })
+}
+
+/// Of a fork server's domain. Its /proc is left bare, because the kernel gives
+/// a cell in it no other one; each process in it covers what it must not see.
+fn domain_root(local: &Local, action: &Action, work: &Path) -> Result<Root> {
+    const SMALL: u64 = 64 << 20;
+    let at = work.join("root");
+    fs::create_dir(&at).doing(|| format!("failed to make `{}`", at.display()))?;
+    let mut steps = etc_steps();
+    steps.extend(device_steps());
+    let shares = memory::Shares { build: SMALL, tmp: SMALL, shm: SMALL };
+    steps.push(Step::Memory("/dev/shm".to_owned(), shares.shm, 0o1777));
+    steps.push(Step::Proc("/proc".to_owned()));
+    steps.extend(memory_steps(&shares));
+    steps.extend(seen(local, action)?);
+    Ok(Root { at: text(&at), steps })
+}
+
+/// The spec of the fork server that `action` asks for.
+pub(super) fn server(local: &Local, action: &Action, warm: &Warm, work: &Path) -> Result<Spec> {
+    check(action)?;
+    Ok(Spec {
+        argv: warm.argv.clone(),
+        source: None,
+        files: wire_files(&warm.files),
+        root: Some(domain_root(local, action, work)?),
+        serves: true,
+        ..plain(action)
+    })
+}
+
+/// The spec of a cell in a fork server's domain: only what is its own. Comes
+/// with the opened folder of the source.
+pub(super) fn called(local: &Local, action: &Action) -> Result<(Spec, Option<File>)> {
+    let mut spec = plain(action);
+    spec.bounds = bounds(action);
+    let mut source = None;
+    if let Some(tree) = &action.source {
+        let path = (local.options.trees)(tree);
+        source = Some(File::open(&path).doing(|| format!("failed to open the source `{}`", path.display()))?);
+        spec.source = Some((text(&path), action.epoch));
+    }
+    let shares = shares(local, action);
+    let mut steps =
+        vec![Step::Memory("/dev/shm".to_owned(), shares.shm, 0o1777), Step::Proc("/proc".to_owned())];
+    steps.extend(covers());
+    steps.push(Step::Terminals("/dev/pts".to_owned()));
+    steps.extend(memory_steps(&shares));
+    spec.root = Some(Root { at: String::new(), steps });
+    Ok((spec, source))
+}
+
+fn etc_steps() -> Vec<Step> {
+    let files = [("passwd", PASSWD), ("group", GROUP), ("hosts", HOSTS), ("nsswitch.conf", NSSWITCH)];
+    let file =
+        |(name, content): (&str, &str)| Step::File(format!("/etc/{name}"), content.as_bytes().to_vec());
+    [Step::Folder("/etc".to_owned())].into_iter().chain(files.map(file)).collect()
+}
+
+/// What nobody in a cell may read of its /proc.
+fn covers() -> impl Iterator<Item = Step> {
+    let paths = COVERED.iter().map(|name| format!("/proc/{name}")).filter(|path| Path::new(path).exists());
+    paths.map(|path| Step::Bind("/dev/null".to_owned(), path, BindMode::Device))
+}
+
+fn memory_steps(shares: &memory::Shares) -> [Step; 2] {
+    [
+        Step::Memory("/build".to_owned(), shares.build, 0o755),
+        Step::Memory("/tmp".to_owned(), shares.tmp, 0o1777),
+    ]
+}
+
+/// The host's system files and the inputs; afterwards the root is complete.
+fn seen(local: &Local, action: &Action) -> Result<Vec<Step>> {
+    let mut steps = vec![Step::Folder("/s".to_owned())];
     steps.extend(local.host.steps(action.view, &host_paths(action)?)?);
     for (cell_path, host) in inputs(local, action)? {
         steps.push(Step::Bind(text(&host), cell_path, BindMode::ReadOnly));
     }
     steps.push(Step::Seal("/".to_owned()));
-    Ok(Root { at: text(&at), steps })
+    Ok(steps)
 }
 
 fn shares(local: &Local, action: &Action) -> memory::Shares {

@@ -98,9 +98,8 @@ fn prepare(stdin: Option<BorrowedFd<'_>>) -> io::Result<()> {
         rustix::stdio::dup2_stdin(stdin)?;
     }
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    // SAFETY: descriptors are only marked to close at the exec. Signals are set
-    // to their defaults, the mask is emptied; `set` is filled by sigemptyset
-    // before it is read.
+    // SAFETY: descriptors are only marked to close at the exec, signals are set
+    // to their defaults.
     unsafe {
         if libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) != 0 {
             return Err(io::Error::last_os_error());
@@ -108,11 +107,19 @@ fn prepare(stdin: Option<BorrowedFd<'_>>) -> io::Result<()> {
         for signal in 1..=64 {
             libc::signal(signal, libc::SIG_DFL);
         }
+    }
+    unblock_signals()
+}
+
+/// No signal is blocked any more.
+pub(super) fn unblock_signals() -> io::Result<()> {
+    // SAFETY: `set` is filled by sigemptyset before it is read.
+    let done = unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const set, ptr::null_mut());
-    }
-    Ok(())
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const set, ptr::null_mut())
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Returns only when it failed.
@@ -165,6 +172,12 @@ pub(super) fn supervise(main: Pid, control: impl AsFd, children: impl AsFd) -> i
         // Emptied before the next reap, so that no end is missed.
         while rustix::io::read(&children, &mut drain[..]).is_ok_and(|n| n > 0) {}
     }
+}
+
+/// Reaps everything that ends until the executor lets go of `control`.
+pub(super) fn reap_until_let_go(control: impl AsFd, children: impl AsFd) -> io::Result<()> {
+    // No child of ours has this number: it is our own.
+    supervise(rustix::process::getpid(), control, children).map(|_| ())
 }
 
 fn reap() -> io::Result<Option<(Pid, WaitStatus)>> {

@@ -59,6 +59,18 @@ pub(super) fn map_build_id(proc: &OwnedFd, child: rustix::process::Pid) -> io::R
     Ok(())
 }
 
+/// Maps the build's ids, which this process has outside its new user
+/// namespace, to themselves. `procs` is a writable /proc in which it shows.
+pub(super) fn map_own_build_id(procs: &OwnedFd) -> io::Result<()> {
+    let map = format!("{BUILD_ID} {BUILD_ID} 1\n");
+    for (name, text) in [("setgroups", "deny"), ("uid_map", &map), ("gid_map", &map)] {
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(procs, format!("self/{name}"), flags, Mode::empty())?;
+        rustix::io::write(file, text.as_bytes())?;
+    }
+    Ok(())
+}
+
 /// Drops every capability, the bounding and ambient sets, and root's uid and
 /// groups; nothing executed later gains anything.
 pub(super) fn drop_all(who: Who) -> io::Result<()> {
@@ -66,11 +78,7 @@ pub(super) fn drop_all(who: Who) -> io::Result<()> {
         drop_bounding()?;
     }
     if let Who::Becomes(uid, gid) = who {
-        let uid = Uid::from_raw(u32::try_from(uid).map_err(io::Error::other)?);
-        let gid = Gid::from_raw(u32::try_from(gid).map_err(io::Error::other)?);
-        rustix::thread::set_thread_groups(&[])?;
-        rustix::thread::set_thread_res_gid(gid, gid, gid)?;
-        rustix::thread::set_thread_res_uid(uid, uid, uid)?;
+        become_user(uid, gid)?;
     }
     rustix::thread::clear_ambient_capability_set()?;
     let none = CapabilitySet::empty();
@@ -83,6 +91,15 @@ pub(super) fn drop_all(who: Who) -> io::Result<()> {
         return Err(io::Error::other("the uid is still 0"));
     }
     Ok(())
+}
+
+/// Root becomes this user, without other groups; capabilities go with the uid.
+pub(super) fn become_user(uid: u64, gid: u64) -> io::Result<()> {
+    let uid = Uid::from_raw(u32::try_from(uid).map_err(io::Error::other)?);
+    let gid = Gid::from_raw(u32::try_from(gid).map_err(io::Error::other)?);
+    rustix::thread::set_thread_groups(&[])?;
+    rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+    Ok(rustix::thread::set_thread_res_uid(uid, uid, uid)?)
 }
 
 fn drop_bounding() -> io::Result<()> {
@@ -100,6 +117,11 @@ fn drop_bounding() -> io::Result<()> {
 /// Nobody of the same uid may look into or trace this process until it execs.
 pub(super) fn hide() -> io::Result<()> {
     Ok(rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
+/// Undoes [`hide`].
+pub(super) fn show() -> io::Result<()> {
+    Ok(rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?)
 }
 
 /// This process dies when the one that forked it does. Cleared by a change of

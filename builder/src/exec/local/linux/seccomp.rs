@@ -150,6 +150,11 @@ const SHARED_OBJECTS: &[libc::c_long] = &[
 pub(super) enum Sockets {
     /// The families that a network namespace contains: unix, inet, inet6, netlink.
     Contained,
+    /// The same for a fork server, whose children enter their cells with every
+    /// right in them, and only then let go of it: unix and inet without what
+    /// configures a network. It may join namespaces that it has a descriptor of;
+    /// [`last`] takes that from the children.
+    Served,
     /// Only what socketpair(2) gives: without a network namespace every other
     /// socket could reach something.
     Pairs,
@@ -179,6 +184,10 @@ fn programs(sockets: Sockets) -> Result<[BpfProgram; 3], seccompiler::BackendErr
 
 fn refusals(sockets: Sockets) -> Result<Rules, seccompiler::BackendError> {
     let mut rules: Rules = REFUSED.iter().chain(REFUSED_HERE).map(|&call| (call, Vec::new())).collect();
+    if sockets == Sockets::Served {
+        rules.remove(&libc::SYS_setns);
+        rules.extend(tables()?);
+    }
     if sockets == Sockets::Pairs {
         rules.extend(SHARED_OBJECTS.iter().map(|&call| (call, Vec::new())));
     }
@@ -196,10 +205,9 @@ fn refusals(sockets: Sockets) -> Result<Rules, seccompiler::BackendError> {
     let socket = match sockets {
         Sockets::Pairs => Vec::new(),
         Sockets::Contained => {
-            let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
-            let others = families.map(|family| is_not(0, family as u64));
-            vec![SeccompRule::new(others.into_iter().collect::<Result<_, _>>()?)?]
+            other_families(&[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK])?
         }
+        Sockets::Served => other_families(&[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6])?,
     };
     rules.insert(libc::SYS_socket, socket);
     // Other families have pairs too, and asking loads their kernel modules.
@@ -209,6 +217,37 @@ fn refusals(sockets: Sockets) -> Result<Rules, seccompiler::BackendError> {
     rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![is_not(0, 0)?])?]);
     rules.extend(set_id_bits()?);
     Ok(rules)
+}
+
+fn other_families(allowed: &[libc::c_int]) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+    let others = allowed.iter().map(|&family| is_not(0, family as u64));
+    Ok(vec![SeccompRule::new(others.collect::<Result<_, _>>()?)?])
+}
+
+/// Packet filters are set up by options of sockets, too.
+fn tables() -> Result<Rules, seccompiler::BackendError> {
+    // Of iptables, arptables, ebtables and ip6tables: replace, and add counters.
+    let options = [64, 65, 96, 97, 128, 129].map(|option| (libc::SOL_IP, option));
+    let options = options.into_iter().chain([(libc::SOL_IPV6, 64), (libc::SOL_IPV6, 65)]);
+    let rule = |(level, option): (libc::c_int, u64)| {
+        let option = SeccompCondition::new(2, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, option)?;
+        let level = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, level as u64)?;
+        SeccompRule::new(vec![level, option])
+    };
+    Ok(BTreeMap::from([(libc::SYS_setsockopt, options.map(rule).collect::<Result<_, _>>()?)]))
+}
+
+/// The filter that a fork server's child adds once it is in its cell, as the
+/// bytes of the kernel's `struct sock_filter`s.
+pub(super) fn last() -> io::Result<Vec<u8>> {
+    let rules = BTreeMap::from([(libc::SYS_setns, Vec::new())]);
+    let program = compile(rules, libc::EPERM).map_err(io::Error::other)?;
+    let bytes = |filter: &seccompiler::sock_filter| {
+        let [a, b] = filter.code.to_ne_bytes();
+        let [c, d, e, f] = filter.k.to_ne_bytes();
+        [a, b, filter.jt, filter.jf, c, d, e, f]
+    };
+    Ok(program.iter().flat_map(bytes).collect())
 }
 
 /// No file gets a set-user-id or set-group-id bit: whoever executed it would
@@ -273,8 +312,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_programs_compile_for_both_levels() {
-        for sockets in [Sockets::Contained, Sockets::Pairs] {
+    fn all_programs_compile_for_all_that_ask() {
+        for sockets in [Sockets::Contained, Sockets::Served, Sockets::Pairs] {
             for program in programs(sockets).unwrap() {
                 assert!(program.len() > 5 && program.len() < 4096);
             }

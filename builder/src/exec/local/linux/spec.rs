@@ -30,6 +30,8 @@ pub(super) struct Spec {
     pub rules: Vec<Rule>,
     /// rlimits.
     pub bounds: Bounds,
+    /// The program is a fork server, and the init makes cells for its children.
+    pub serves: bool,
 }
 
 /// Who a build is.
@@ -246,7 +248,7 @@ macro_rules! wire_enum {
     };
 }
 
-wire_struct!(Spec: level, argv, env, cwd, build, source, files, who, root, rules, bounds);
+wire_struct!(Spec: level, argv, env, cwd, build, source, files, who, root, rules, bounds, serves);
 wire_struct!(Root: at, steps);
 wire_struct!(Rule: path, write);
 wire_struct!(Bounds: processes, file_size, memory);

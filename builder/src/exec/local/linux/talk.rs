@@ -14,14 +14,19 @@ use rustix::net::{
 
 use super::spec::Wire;
 
+/// Descriptors that come with one frame at most.
+pub(super) const MOST_FDS: usize = 9;
+
 /// What the init says.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Message {
     /// The process under which everything foreign will run, by its pid here.
     /// It prepares meanwhile, and waits for an empty frame before it starts
-    /// anything: joining a control group takes milliseconds.
+    /// anything: joining a control group takes milliseconds. 0 is the sender,
+    /// which cannot know its pid here.
     Init(u64),
-    /// The process is about to start; comes with a descriptor of `/build`.
+    /// The process is about to start; comes with a descriptor of `/build`, and
+    /// with those of the cell's namespaces when the process comes from outside.
     Ready,
     /// It could not be done: whether isolation itself was refused, what was
     /// being done, why.
@@ -33,18 +38,18 @@ pub(super) enum Message {
 }
 
 /// Sends one frame; a broken pipe is an error, never a signal.
-pub(super) fn send(socket: impl AsFd, body: &[u8], fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
+pub(super) fn send(socket: impl AsFd, body: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut frame = Vec::with_capacity(body.len() + 8);
     (body.len() as u64).put(&mut frame);
     frame.extend_from_slice(body);
     let mut rest = &frame[..];
-    let mut fd = fd;
+    let mut fds = fds;
     while !rest.is_empty() {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
-        let fds = fd.take().map(|fd| [fd]);
-        if let Some(fds) = &fds {
-            control.push(SendAncillaryMessage::ScmRights(fds));
+        let now = std::mem::take(&mut fds);
+        if !now.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(now));
         }
         match sendmsg(&socket, &[IoSlice::new(rest)], &mut control, SendFlags::NOSIGNAL) {
             Ok(sent) => rest = &rest[sent..],
@@ -56,10 +61,23 @@ pub(super) fn send(socket: impl AsFd, body: &[u8], fd: Option<BorrowedFd<'_>>) -
 }
 
 /// Sends one message.
-pub(super) fn say(socket: impl AsFd, message: &Message, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
+pub(super) fn say(socket: impl AsFd, message: &Message, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut body = Vec::new();
     message.put(&mut body);
-    send(socket, &body, fd)
+    send(socket, &body, fds)
+}
+
+/// Sends one packet over a socket that keeps packets apart.
+pub(super) fn send_packet(socket: impl AsFd, body: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !fds.is_empty() {
+        control.push(SendAncillaryMessage::ScmRights(fds));
+    }
+    rustix::io::retry_on_intr(|| {
+        sendmsg(&socket, &[IoSlice::new(body)], &mut control, SendFlags::NOSIGNAL).map(drop)
+    })?;
+    Ok(())
 }
 
 /// Frames and descriptors that arrived.
@@ -68,13 +86,15 @@ pub(super) struct Inbox {
     bytes: Vec<u8>,
     /// Descriptors in order of arrival, close-on-exec.
     pub fds: Vec<OwnedFd>,
+    /// Who wrote what came last, by its pid here, where the socket was asked to tell.
+    pub sender: Option<u64>,
 }
 
 impl Inbox {
     /// Reads once, blocking unless the socket is ready. `false` at the end.
     pub fn fill(&mut self, socket: impl AsFd) -> io::Result<bool> {
         let mut buffer = vec![0u8; 1 << 16];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS), ScmCredentials(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let got = loop {
             let mut into = [IoSliceMut::new(&mut buffer)];
@@ -87,12 +107,21 @@ impl Inbox {
             }
         };
         for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(fds) = message {
-                self.fds.extend(fds);
+            match message {
+                RecvAncillaryMessage::ScmRights(fds) => self.fds.extend(fds),
+                RecvAncillaryMessage::ScmCredentials(who) => {
+                    self.sender = u64::try_from(who.pid.as_raw_nonzero().get()).ok();
+                }
+                _ => {}
             }
         }
         self.bytes.extend_from_slice(&buffer[..got]);
         Ok(got > 0)
+    }
+
+    /// The packet that [`Inbox::fill`] read: all there is.
+    pub fn packet(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
     }
 
     /// The next whole frame, if it is there.

@@ -23,7 +23,7 @@ use crate::exec::log::Log;
 
 /// How long an init that was let go of may take to end everything before it
 /// is killed itself.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// What came of one init.
 pub(super) struct Outcome {
@@ -50,7 +50,7 @@ pub(super) struct Watch<'a> {
     /// The wish to stop.
     pub stop: &'a Stop,
     /// Where the init is put before it starts anything.
-    pub group: Option<&'a Group<'a>>,
+    pub group: Option<&'a Group>,
 }
 
 struct Running {
@@ -93,7 +93,7 @@ pub(super) fn run(exe: &Path, spec: &Spec, watch: &Watch<'_>) -> Result<Outcome>
         last: None,
     };
     // An init that died already is found by the loop.
-    let _ = talk::send(running.socket.as_ref().expect("it was just put there"), &spec.encode(), None);
+    let _ = talk::send(running.socket.as_ref().expect("it was just put there"), &spec.encode(), &[]);
     let cut = running.follow(watch)?;
     // A Ctrl-C of a terminal may have reached the init before it was a session
     // of its own.
@@ -181,7 +181,7 @@ impl Running {
         Ok(got > 0)
     }
 
-    fn read_message(&mut self, group: Option<&Group<'_>>) -> Result<()> {
+    fn read_message(&mut self, group: Option<&Group>) -> Result<()> {
         let Some(socket) = &self.socket else { return Ok(()) };
         if !self.inbox.fill(socket).doing(|| "failed to hear from the init of a cell")? {
             self.socket = None;
@@ -206,7 +206,7 @@ impl Running {
     /// One that died meanwhile is found by the loop.
     fn go(&self) {
         if let Some(socket) = &self.socket {
-            let _ = talk::send(socket, &[], None);
+            let _ = talk::send(socket, &[], &[]);
         }
     }
 
@@ -233,7 +233,8 @@ impl Running {
     }
 }
 
-fn next_deadline(limits: &Limits, began: Instant, heard: Instant) -> (Instant, Exit) {
+/// When to stop waiting, and as what it ends then.
+pub(super) fn next_deadline(limits: &Limits, began: Instant, heard: Instant) -> (Instant, Exit) {
     let far = Duration::from_secs(365 * 24 * 3600);
     let total = began + limits.timeout.min(far);
     let silence = heard + limits.silence.min(far);

@@ -1,0 +1,314 @@
+//! Fork servers: which live, and for what.
+//!
+//! Knows how many there may be and when one is given up. Must never know what
+//! they have loaded.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, socketpair};
+
+use super::cgroup::Group;
+use super::init::MARKER;
+use super::spec::{Spec, Wire};
+use super::talk::{self, Inbox, Message};
+use super::{Local, orders};
+use crate::error::{Error, IoContext, Result};
+use crate::exec::action::{Action, HostView, Input, Limits, Warm};
+use crate::tree::RelPath;
+
+/// Servers that live at once, however much memory there is.
+const MOST: u64 = 16;
+/// What one is expected to hold, bytes.
+const EACH: u64 = 96 << 20;
+/// What one may hold where groups can be made, bytes.
+const LIMIT: u64 = 1 << 30;
+/// How long a server may take to come up, or to go.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Calls that may get lost before a kind of server is given up.
+const CHANCES: u32 = 2;
+
+/// The servers of one executor.
+pub(super) struct Servers {
+    pool: Mutex<Pool>,
+    most: usize,
+}
+
+#[derive(Default)]
+struct Pool {
+    /// The least recently used first.
+    live: Vec<Arc<Server>>,
+    /// Calls lost, by kind.
+    lost: Vec<(Kind, u32)>,
+    keeper: Option<Keeper>,
+}
+
+/// What actions must agree in to share a server.
+#[derive(Clone, PartialEq)]
+struct Kind {
+    argv: Vec<String>,
+    env: BTreeMap<String, String>,
+    inputs: BTreeMap<String, Input>,
+    host_paths: Vec<PathBuf>,
+    view: HostView,
+    files: BTreeMap<RelPath, Vec<u8>>,
+    cwd: String,
+}
+
+impl Kind {
+    fn of(action: &Action, warm: &Warm) -> Self {
+        Self {
+            argv: warm.argv.clone(),
+            env: action.env.clone(),
+            inputs: action.inputs.clone(),
+            host_paths: action.host_paths.clone(),
+            view: action.view,
+            files: warm.files.clone(),
+            cwd: action.cwd.clone(),
+        }
+    }
+}
+
+/// One fork server in its domain. Dropped, it and all its cells end.
+pub(super) struct Server {
+    kind: Kind,
+    /// Orders for cells.
+    control: Mutex<OwnedFd>,
+    /// Orders for children.
+    serve: Mutex<OwnedFd>,
+    child: Mutex<Child>,
+    _group: Option<Group>,
+    _folder: tempfile::TempDir,
+}
+
+impl Servers {
+    /// None yet; `free` bytes of memory are there in all.
+    pub fn new(free: u64) -> Self {
+        let most = (free / 8 / EACH).clamp(1, MOST);
+        Self { pool: Mutex::default(), most: usize::try_from(most).unwrap_or(1) }
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The server for this action, started when there is none. The error is
+    /// the reason why there is none: it was given up, or there is no room.
+    pub fn get(
+        &self,
+        local: &Local,
+        action: &Action,
+        warm: &Warm,
+    ) -> std::result::Result<Arc<Server>, String> {
+        let kind = Kind::of(action, warm);
+        let mut pool = self.pool();
+        if pool.lost.iter().any(|(given_up, times)| *times >= CHANCES && *given_up == kind) {
+            return Err("its fork server was given up".to_owned());
+        }
+        if let Some(at) = pool.live.iter().position(|server| server.kind == kind) {
+            let server = pool.live.remove(at);
+            pool.live.push(Arc::clone(&server));
+            return Ok(server);
+        }
+        if pool.live.len() >= self.most {
+            let idle = pool.live.iter().position(|server| Arc::strong_count(server) == 1);
+            let idle = idle.ok_or("all fork servers are busy")?;
+            pool.live.remove(idle);
+        }
+        let keeper = pool.keeper.get_or_insert_with(Keeper::start);
+        match Server::start(local, action, warm, kind.clone(), keeper) {
+            Ok(server) => {
+                let server = Arc::new(server);
+                pool.live.push(Arc::clone(&server));
+                Ok(server)
+            }
+            // Without one everything is as it should be, only slower.
+            Err(error) => {
+                pool.lost.push((kind, CHANCES));
+                Err(error.to_string())
+            }
+        }
+    }
+
+    /// A call got lost with this server; `for_good` when another would lose it, too.
+    pub fn give_up(&self, server: &Arc<Server>, for_good: bool) {
+        let mut pool = self.pool();
+        pool.live.retain(|live| !Arc::ptr_eq(live, server));
+        let more = if for_good { CHANCES } else { 1 };
+        match pool.lost.iter_mut().find(|(kind, _)| *kind == server.kind) {
+            Some((_, times)) => *times += more,
+            None => pool.lost.push((server.kind.clone(), more)),
+        }
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        let pool = self.pool.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // All are told before the first is waited for.
+        for server in &pool.live {
+            server.let_go();
+        }
+        pool.live.clear();
+        pool.keeper = None;
+    }
+}
+
+impl Server {
+    fn start(local: &Local, action: &Action, warm: &Warm, kind: Kind, keeper: &Keeper) -> Result<Self> {
+        let work = &local.options.work;
+        let doing = || format!("failed to start a fork server in `{}`", work.display());
+        let folder = tempfile::Builder::new().prefix("server-").tempdir_in(work).doing(doing)?;
+        // Bind mounts need a path that holds from anywhere.
+        let at = std::fs::canonicalize(folder.path()).doing(doing)?;
+        let spec = orders::server(local, action, warm, &at)?;
+        let pair = |kind| socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).doing(doing);
+        let (control, theirs) = pair(SocketType::STREAM)?;
+        let (serve, stdin) = pair(SocketType::SEQPACKET)?;
+        let exe = local.options.init_exe.clone();
+        let child = keeper.run(move || spawn(&exe, theirs)).doing(doing)?;
+        let limits = Limits { memory: LIMIT, ..action.limits.clone() };
+        let server = Self {
+            kind,
+            control: Mutex::new(control),
+            serve: Mutex::new(serve),
+            child: Mutex::new(child),
+            _group: local.groups.make(&limits),
+            _folder: folder,
+        };
+        server.greet(&spec, &stdin)?;
+        Ok(server)
+    }
+
+    /// Hands over the orders and waits until cells can be asked for.
+    fn greet(&self, spec: &Spec, stdin: &OwnedFd) -> Result<()> {
+        let doing = || "failed to speak to the init of a fork server";
+        let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        talk::send(&*control, &spec.encode(), &[std::os::fd::AsFd::as_fd(stdin)]).doing(doing)?;
+        let (mut inbox, deadline) = (Inbox::default(), Instant::now() + PATIENCE);
+        loop {
+            while let Some(frame) = inbox.frame() {
+                match Message::take(&mut &frame[..]) {
+                    Some(Message::Init(pid)) => {
+                        if let Some(group) = &self._group {
+                            group.add(pid);
+                        }
+                        talk::send(&*control, &[], &[]).doing(doing)?;
+                    }
+                    Some(Message::Ready) => return Ok(()),
+                    Some(Message::Failed(_, what, because)) => {
+                        return Err(Error::environment(what).because(because));
+                    }
+                    _ => return Err(Error::bug("the init of a fork server said nonsense")),
+                }
+            }
+            if !readable(&control, deadline) || !inbox.fill(&*control).doing(doing)? {
+                return Err(Error::environment(doing()).because("it does not answer"));
+            }
+        }
+    }
+
+    /// Asks for a cell.
+    pub fn order_cell(&self, spec: &Spec, fds: &[std::os::fd::BorrowedFd<'_>]) -> std::io::Result<()> {
+        let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        talk::send(&*control, &spec.encode(), fds)
+    }
+
+    /// Asks for a child.
+    pub fn order_child(&self, order: &[u8], fds: &[std::os::fd::BorrowedFd<'_>]) -> std::io::Result<()> {
+        let serve = self.serve.lock().unwrap_or_else(PoisonError::into_inner);
+        talk::send_packet(&*serve, order, fds)
+    }
+
+    /// The domain's init sees the end of the socket, and ends everything.
+    fn let_go(&self) {
+        let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = rustix::net::shutdown(&*control, Shutdown::Write);
+    }
+
+    /// Ends it at once, with everything in it.
+    pub fn kill(&self) {
+        // Its child dies with it. One that is dead already cannot be killed.
+        let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.let_go();
+        let control = self.control.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let (mut inbox, deadline) = (Inbox::default(), Instant::now() + PATIENCE);
+        while readable(control, deadline) && inbox.fill(&*control).unwrap_or(false) {}
+        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if Instant::now() >= deadline {
+            let _ = child.kill();
+        }
+        let _ = child.wait();
+    }
+}
+
+/// Waits until there is something to read, or the end of it.
+fn readable(socket: &OwnedFd, deadline: Instant) -> bool {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        match poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&timeout)) {
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(ready) => return ready > 0,
+            Err(_) => return false,
+        }
+    }
+}
+
+fn spawn(exe: &Path, control: OwnedFd) -> std::io::Result<Child> {
+    let _spawning = super::SPAWN.read().unwrap_or_else(PoisonError::into_inner);
+    Command::new(exe)
+        .arg0(MARKER)
+        .env_clear()
+        .stdin(Stdio::from(control))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+}
+
+/// The thread that servers are started from: they die with it, and workers
+/// may end before the run does.
+struct Keeper {
+    work: Option<mpsc::Sender<Box<dyn FnOnce() + Send>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    fn start() -> Self {
+        let (work, todo) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
+        let thread = std::thread::spawn(move || todo.into_iter().for_each(|task| task()));
+        Self { work: Some(work), thread: Some(thread) }
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        task: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+    ) -> std::io::Result<T> {
+        let (tell, told) = mpsc::channel();
+        let gone = || std::io::Error::other("the thread that starts fork servers is gone");
+        let work = self.work.as_ref().ok_or_else(gone)?;
+        work.send(Box::new(move || drop(tell.send(task())))).map_err(|_| gone())?;
+        told.recv().map_err(|_| gone())?
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.work = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

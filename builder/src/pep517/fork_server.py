@@ -1,0 +1,223 @@
+"""The Python side of the fork server: loads the backend once and forks a child
+per build, which enters a cell that was made for it and builds there.
+
+Runs in a cell of its own, where it imports foreign code; what it forks lets go
+of every right it gets by entering a cell before it does anything of the build.
+The caller says what to do in packets on descriptor 0 and trusts no answer.
+"""
+import ctypes
+import gc
+import importlib
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+
+# Bytes this process may hold: what it imports, no more.
+MEMORY = 1 << 30
+ANCILLARY = socket.CMSG_SPACE(16 * 4)
+
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 24, 38
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+SECCOMP_MODE_FILTER = 2
+CAPABILITIES_3 = 0x20080522
+
+
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+LIBC.setns.argtypes = [ctypes.c_int, ctypes.c_int]
+LIBC.capset.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
+
+
+def checked(result):
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def prctl(what, value=0, *more):
+    checked(LIBC.prctl(what, value, *(more + (0, 0, 0))[:3]))
+
+
+def receive(channel):
+    """The next packet, with its descriptors."""
+    data, found, _, _ = channel.recvmsg(1 << 18, ANCILLARY)
+    fds = []
+    for level, kind, content in found:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            fds.extend(memoryview(content[: len(content) // 4 * 4]).cast("i"))
+    return data, fds
+
+
+def descriptors():
+    """Those that are open, without the one that looks."""
+    return sorted(fd for fd in map(int, os.listdir("/proc/self/fd")) if alive(fd))
+
+
+def alive(fd):
+    try:
+        os.fstat(fd)
+        return True
+    except OSError:
+        return False
+
+
+def empty(*folders):
+    return all(not os.path.isdir(folder) or not os.listdir(folder) for folder in folders)
+
+
+class Server:
+    """What has been loaded, and whether a child may start from it."""
+
+    def __init__(self):
+        self.channel = socket.socket(fileno=os.dup(0))
+        self.tried = set()
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, hard))
+        self.cwd, self.open = os.getcwd(), descriptors()
+
+    def load(self, names):
+        """Imports what is not loaded yet, if there is any. What cannot be
+        imported now can as little be imported by a child, which will say so."""
+        new = [name for name in names if name not in self.tried]
+        if not new:
+            return False
+        self.tried.update(new)
+        gc.disable()
+        for name in new:
+            try:
+                importlib.import_module(name)
+            except BaseException:
+                pass
+        if hasattr(gc, "freeze"):
+            gc.freeze()
+        gc.enable()
+        return True
+
+    def unfit(self, given):
+        """Why a child would not be what a fresh process is; None: it would."""
+        if len(os.listdir("/proc/self/task")) != 1:
+            return "something that was imported started a thread"
+        if os.getcwd() != self.cwd:
+            return "something that was imported changed the working folder"
+        if sorted(self.open + given) != descriptors():
+            return "something that was imported keeps a file open"
+        if not empty("/tmp", "/build/tmp", "/build/home"):
+            return "something that was imported wrote files"
+        return None
+
+    def serve(self, run):
+        because = None
+        while True:
+            data, fds = receive(self.channel)
+            if not data:
+                os._exit(0)
+            message = json.loads(data.decode("utf-8"))
+            order = json.loads(message["order"])
+            if self.load(order["modules"]):
+                because = self.unfit(fds)
+            call = socket.socket(fileno=fds[0])
+            if because:
+                call.send(("no " + because).encode("utf-8"))
+            elif os.fork() == 0:
+                self.enter(call, fds[1], fds[2:], message, lambda: run(order["spec"]))
+            call.close()
+            for fd in fds[1:]:
+                os.close(fd)
+            reap()
+
+    def enter(self, call, log, spaces, message, run):
+        """The child: joins the cell, forks the process that is in all of it,
+        and tells how that ended."""
+        try:
+            self.channel.close()
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            for fd in spaces:
+                checked(LIBC.setns(fd, 0))
+                os.close(fd)
+            child = os.fork()
+            if child == 0:
+                become(call, log, message)
+                run()
+            os.close(log)
+            _, status = os.waitpid(child, 0)
+            word = "signal {}".format(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else None
+            call.send((word or "code {}".format(os.WEXITSTATUS(status))).encode("ascii"))
+        finally:
+            os._exit(0)
+
+
+def become(call, log, message):
+    """Makes this process what the program of a cell is: no descriptor, no
+    right, the limits of the build, a session of its own."""
+    try:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.setsid()
+        null = os.open("/dev/null", os.O_RDWR)
+        os.dup2(null, 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        keep = call.fileno()
+        os.closerange(3, keep)
+        os.closerange(keep + 1, 1 << 16)
+        os.chdir(message["cwd"])
+        limit(message)
+        let_go(bytes.fromhex(message["refuse"]))
+        call.send(b"here")
+        if call.recv(16) != b"go":
+            os._exit(1)
+        call.close()
+    except BaseException:
+        os._exit(125)
+
+
+def limit(message):
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    least = 8 << 20
+    bounds = [
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_NOFILE, 4096, 65536),
+        (resource.RLIMIT_STACK, least if hard < 0 else min(least, hard), hard),
+    ]
+    for kind, name in (("NPROC", "processes"), ("FSIZE", "file_size"), ("DATA", "memory")):
+        if message[name]:
+            bounds.append((getattr(resource, "RLIMIT_" + kind), message[name], message[name]))
+    for kind, soft, most in bounds:
+        now = resource.getrlimit(kind)[1]
+        if now >= 0 and (most < 0 or most > now):
+            most = now
+        resource.setrlimit(kind, (soft if most < 0 else min(soft, most), most))
+
+
+def let_go(refuse):
+    """Entering the cell gave every capability in it: all are dropped for good."""
+    for bit in range(64):
+        try:
+            prctl(PR_CAPBSET_DROP, bit)
+        except OSError:
+            # One past the last capability this kernel knows.
+            if bit <= 36:
+                raise
+            break
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+    header = CAPABILITIES_3.to_bytes(4, sys.byteorder) + bytes(4)
+    checked(LIBC.capset(header, bytes(24)))
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    program = Program(len(refuse) // 8, refuse)
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(program))
+    # As after an exec: it may read about itself in /proc.
+    prctl(PR_SET_DUMPABLE, 1)
+
+
+def reap():
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass

@@ -1,0 +1,207 @@
+//! Builds in a fork server's children: which may have one, and what the server
+//! loads beforehand.
+//!
+//! Knows the runner's other mode and what a recipe may ask for without becoming
+//! cold. Must never let a module be loaded because a source said so: what a
+//! server loads, all builds of its environment have.
+
+use std::collections::BTreeMap;
+
+use recipes::recipe::{Build, Format};
+use serde_json::Value;
+
+use super::build::{BuildSpec, RUNNER_FILES, build_action, runner_argv};
+use super::{answer, below};
+use crate::exec::action::{Action, ActionResult, Level, Warm};
+use crate::tree::RelPath;
+
+const FORK_SERVER: &str = include_str!("fork_server.py");
+
+/// What a server has loaded before it forks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preload {
+    /// The module of the backend.
+    pub backend: String,
+    /// Modules of the standard library and the environment, in the order in
+    /// which they are to be imported.
+    pub modules: Vec<String>,
+}
+
+impl Preload {
+    /// The backend alone.
+    pub fn of(backend: &str) -> Self {
+        Self { backend: backend.to_owned(), modules: vec![backend.to_owned()] }
+    }
+}
+
+/// Modules that one list may have, and bytes of a name.
+const MOST: usize = 4096;
+const LONGEST: usize = 200;
+
+/// The module of the backend that will build a source, when a warm server may
+/// have loaded it beforehand. `pyproject` is the text of its file, when there is one.
+///
+/// Cold are: backends of the source's own (they are its code), phases, a
+/// folder in the source or an environment of the recipe's own (what is true
+/// while the backend is imported would be another), and whoever says so.
+pub fn backend_for(spec: &BuildSpec, pyproject: Option<&str>) -> Option<String> {
+    let Build { cold, env, backend, backend_path, .. } = &spec.build;
+    let plain = is_plain(spec) && !cold && env.is_empty() && backend_path.is_none();
+    if !plain || !spec.subdirectory.is_empty() {
+        return None;
+    }
+    let table = match pyproject {
+        Some(text) => toml::from_str::<toml::Table>(text).ok()?.remove("build-system"),
+        None => None,
+    };
+    let word = |name: &str| table.as_ref().and_then(|t| t.get(name)).cloned();
+    let name = match (backend, word("build-backend")) {
+        (Some(backend), _) => backend.clone(),
+        _ if word("backend-path").is_some() => return None,
+        (None, Some(toml::Value::String(name))) => name,
+        (None, Some(_)) => return None,
+        (None, None) => "setuptools.build_meta".to_owned(),
+    };
+    let module = name.split(':').next().unwrap_or_default();
+    is_module(module).then(|| module.to_owned())
+}
+
+/// Whether the runner is all that runs, in a real cell, without variables of
+/// the recipe: then those of one build are set after its backend was imported.
+pub(super) fn is_plain(spec: &BuildSpec) -> bool {
+    let level = spec.level == Level::Full && spec.format == Format::Pyproject;
+    level && spec.build.env.is_empty() && super::build::has_no_phases(spec)
+}
+
+fn is_module(name: &str) -> bool {
+    let word = |part: &str| {
+        let mut chars = part.chars();
+        let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        first && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    name.len() <= LONGEST && name.split('.').all(word)
+}
+
+/// The server that an action may run in.
+pub(super) fn server(preload: &Preload) -> Warm {
+    let mut argv = runner_argv();
+    let order = serde_json::json!({ "spec": argv.last(), "modules": preload.modules });
+    argv.push("serve".to_owned());
+    let mut files: BTreeMap<RelPath, Vec<u8>> = RUNNER_FILES
+        .iter()
+        .map(|(name, text)| (below(&format!("job/{name}")), text.as_bytes().to_vec()))
+        .collect();
+    files.insert(below("job/wheelwright_fork_server.py"), FORK_SERVER.as_bytes().to_vec());
+    // Not read: servers of other backends are other servers.
+    files.insert(below("job/backend"), preload.backend.clone().into_bytes());
+    Warm { argv, files, order: order.to_string() }
+}
+
+/// The action that finds out which modules a backend imports while it builds a
+/// small project of ours. `like` is any build of the environment; nothing of
+/// its source takes part.
+pub fn sample_action(like: &BuildSpec, backend: &str) -> Action {
+    let mut spec = like.clone();
+    spec.label = format!("sample of {backend}");
+    spec.build = Build { backend: None, config_settings: BTreeMap::new(), ..spec.build };
+    spec.warm = Some(Preload::of(backend));
+    spec.report_modules = true;
+    let mut action = build_action(&spec);
+    action.source = None;
+    let pyproject = format!("[build-system]\nrequires = []\nbuild-backend = \"{backend}\"\n{PROJECT}");
+    for (name, text) in [
+        ("pyproject.toml", pyproject.as_str()),
+        ("setup.cfg", "[options]\nzip_safe = False\n"),
+        ("README.md", "# A sample\n"),
+        ("LICENSE", "None.\n"),
+        (
+            "wheelwright_sample/__init__.py",
+            "\"\"\"A sample.\"\"\"\n\n__version__ = \"1.0\"\n\n\ndef main():\n    pass\n",
+        ),
+        ("wheelwright_sample/part.py", "VALUE = 1\n"),
+    ] {
+        action.files.insert(below(&format!("src/{name}")), text.as_bytes().to_vec());
+    }
+    action
+}
+
+/// Metadata that all common backends read, with a little of everything.
+const PROJECT: &str = r#"
+[project]
+name = "wheelwright-sample"
+version = "1.0"
+description = "A sample"
+readme = "README.md"
+requires-python = ">=3.8"
+license = { text = "none" }
+authors = [{ name = "Nobody", email = "nobody@example.invalid" }]
+keywords = ["sample"]
+classifiers = ["Programming Language :: Python :: 3"]
+dependencies = ["other>=1.0; python_version < '4'"]
+
+[project.optional-dependencies]
+extra = ["another[extra]~=2.0"]
+
+[project.scripts]
+wheelwright-sample = "wheelwright_sample:main"
+
+[project.urls]
+Homepage = "https://example.invalid"
+"#;
+
+/// The modules that [`sample_action`] found; those of a build that failed, too.
+/// None when it did not come that far.
+pub fn read_sample(result: &ActionResult, backend: &str) -> Option<Preload> {
+    let found: Value = serde_json::from_slice(&answer::read_bounded(result, answer::FILE)?).ok()?;
+    let names = found["modules"].as_array()?;
+    let mut modules = vec![backend.to_owned()];
+    let wanted = |name: &&str| is_module(name) && *name != backend && !name.starts_with("wheelwright_");
+    modules.extend(names.iter().filter_map(Value::as_str).filter(wanted).take(MOST).map(str::to_owned));
+    Some(Preload { backend: backend.to_owned(), modules })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pep517::tests::spec;
+
+    fn full() -> BuildSpec {
+        BuildSpec { level: Level::Full, ..spec() }
+    }
+
+    #[test]
+    fn the_backend_is_the_one_that_pyproject_or_the_recipe_names() {
+        let of = |text: &str| backend_for(&full(), Some(text));
+        assert_eq!(of("[build-system]\nbuild-backend = \"a.b:c.d\"").as_deref(), Some("a.b"));
+        assert_eq!(of("[build-system]\nrequires = []").as_deref(), Some("setuptools.build_meta"));
+        assert_eq!(backend_for(&full(), None).as_deref(), Some("setuptools.build_meta"));
+        let mut spec = full();
+        spec.build.backend = Some("other".into());
+        let own = "[build-system]\nbuild-backend = \"x\"\nbackend-path = [\".\"]";
+        assert_eq!(backend_for(&spec, Some(own)).as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn what_may_differ_in_a_server_is_cold() {
+        let cold = |change: fn(&mut BuildSpec)| {
+            let mut spec = full();
+            change(&mut spec);
+            assert_eq!(backend_for(&spec, None), None);
+        };
+        cold(|s| s.build.cold = true);
+        cold(|s| s.build.backend_path = Some(vec![".".into()]));
+        cold(|s| drop(s.build.env.insert("A".into(), "1".into())));
+        cold(|s| s.subdirectory = "python".into());
+        cold(|s| s.level = Level::Landlock);
+        cold(|s| s.format = Format::Other);
+        cold(|s| drop(s.phases.insert(recipes::recipe::Phase::PreBuild, "true".into())));
+        for text in [
+            "[build-system]\nbuild-backend = \"x\"\nbackend-path = [\".\"]",
+            "[build-system]\nbuild-backend = 1",
+            "[build-system]\nbuild-backend = \"os; import x\"",
+            "no toml",
+        ] {
+            assert_eq!(backend_for(&full(), Some(text)), None, "{text}");
+        }
+    }
+}
