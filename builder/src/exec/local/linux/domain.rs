@@ -19,7 +19,7 @@ use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::WaitOptions;
+use rustix::process::{Signal, WaitOptions};
 use rustix::thread::UnshareFlags;
 
 use super::cell::{HOSTNAME, assemble, own_users, take, unshare};
@@ -55,11 +55,16 @@ pub(super) fn keep(spec: &Spec, root: &Root, hands: &Hands, parent: &OwnedFd) ->
     place(spec, None)?;
     std::fs::create_dir_all(&spec.cwd).failed(|| "failed to make the working folder".to_owned())?;
     let stdin = hands.stdin.as_ref().map(AsFd::as_fd);
-    payload::start(spec, stdin, &confine_server).failed(|| "failed to start the fork server".to_owned())?;
+    let server = payload::start(spec, stdin, &confine_server)
+        .failed(|| "failed to start the fork server".to_owned())?;
     privileges::drop_all(Who::Mapped(0, 0)).refused(|| "failed to drop privileges".to_owned())?;
     privileges::hide().refused(|| "failed to hide the init".to_owned())?;
     talk::say(&hands.control, &Message::Ready, &[]).failed(|| "failed to report".to_owned())?;
-    make_cells(hands, &procs).failed(|| "failed to wait for orders".to_owned())
+    let ended = make_cells(hands, &procs);
+    // The kernel would end it with us, but forget what it and its children used.
+    let _ = rustix::process::kill_process(server, Signal::KILL);
+    let _ = payload::wait_for(server);
+    ended.failed(|| "failed to wait for orders".to_owned())
 }
 
 /// What the server does to itself before it becomes a foreign program.
