@@ -273,6 +273,12 @@ mod tests {
         }
     }
 
+    /// The variables that the runner sets once the backend is imported.
+    fn later(action: &Action) -> BTreeMap<String, String> {
+        let spec: serde_json::Value = serde_json::from_slice(&action.files[&below("job/spec.json")]).unwrap();
+        serde_json::from_value(spec["env"].clone()).unwrap()
+    }
+
     #[test]
     fn a_plain_build_is_the_runner_and_nothing_else() {
         let action = build_action(&spec());
@@ -280,37 +286,41 @@ mod tests {
         assert_eq!(action.cwd, "/build/src");
         let outputs: Vec<&str> = action.outputs.iter().map(|p| p.as_str()).collect();
         assert_eq!(outputs, ["dist", "job/answer.json", "job/phase"]);
-        let env: Vec<String> = action.env.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let text = |env: &BTreeMap<String, String>| {
+            env.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join("\n")
+        };
         expect_test::expect![[r#"
-            CARGO_BUILD_JOBS=2
             CARGO_NET_OFFLINE=true
             CCACHE_DISABLE=1
-            CMAKE_BUILD_PARALLEL_LEVEL=2
-            CORES=2
             HOME=/build/home
             LC_ALL=C.UTF-8
-            MAKEFLAGS=-j2
-            MAX_JOBS=2
-            NIX_BUILD_CORES=2
             NIX_BUILD_TOP=/build
             NO_COLOR=1
-            NPY_NUM_BUILD_JOBS=2
             PATH=/env/bin:/usr/bin:/bin
             PIP_DISABLE_PIP_VERSION_CHECK=1
             PIP_NO_INDEX=1
             PYTHONDONTWRITEBYTECODE=1
             PYTHONHASHSEED=0
             PYTHONNOUSERSITE=1
-            SOURCE_DATE_EPOCH=315532800
             TERM=dumb
             TMPDIR=/build/tmp
             TZ=UTC
             dist=/build/dist
             out=/build/out
+            src=/build/src"#]]
+        .assert_eq(&text(&action.env));
+        expect_test::expect![[r#"
+            CARGO_BUILD_JOBS=2
+            CMAKE_BUILD_PARALLEL_LEVEL=2
+            CORES=2
+            MAKEFLAGS=-j2
+            MAX_JOBS=2
+            NIX_BUILD_CORES=2
+            NPY_NUM_BUILD_JOBS=2
+            SOURCE_DATE_EPOCH=315532800
             pname=demo
-            src=/build/src
             version=1.0"#]]
-        .assert_eq(&env.join("\n"));
+        .assert_eq(&text(&later(&action)));
     }
 
     #[test]
@@ -318,8 +328,8 @@ mod tests {
         let mut spec = spec();
         spec.jobserver = Some("--jobserver-auth=fifo:/s/jobserver".into());
         let action = build_action(&spec);
-        assert_eq!(action.env["MAKEFLAGS"], "-j2 --jobserver-auth=fifo:/s/jobserver");
-        assert!(!action.env.contains_key("CMAKE_BUILD_PARALLEL_LEVEL"));
+        assert_eq!(later(&action)["MAKEFLAGS"], "-j2 --jobserver-auth=fifo:/s/jobserver");
+        assert!(!later(&action).contains_key("CMAKE_BUILD_PARALLEL_LEVEL"));
     }
 
     #[test]
@@ -331,6 +341,15 @@ mod tests {
         assert_eq!(action.view, crate::exec::action::HostView::Toolchain);
         expect_test::expect!["-Wall -g -O2 -g0 -ffile-prefix-map=/env=env -ffile-prefix-map=/build=build -ffile-prefix-map=/build/src=."].assert_eq(&action.env["CFLAGS"]);
         assert_eq!(action.env["FFLAGS"], "-O1", "the recipe has the last word");
+    }
+
+    #[test]
+    fn where_paths_are_rewritten_all_variables_are_there_from_the_start() {
+        let mut spec = spec();
+        spec.level = Level::Landlock;
+        let action = build_action(&spec);
+        assert_eq!(action.env["pname"], "demo");
+        assert!(later(&action).is_empty());
     }
 
     #[test]
@@ -360,10 +379,10 @@ mod tests {
     fn backends_that_ask_a_vcs_are_told_the_version() {
         let mut spec = spec();
         spec.pretend_version = true;
-        let action = build_action(&spec);
-        assert_eq!(action.env["SETUPTOOLS_SCM_PRETEND_VERSION"], "1.0");
-        assert_eq!(action.env["PBR_VERSION"], "1.0");
-        assert_eq!(action.env["PDM_BUILD_SCM_VERSION"], "1.0");
+        let env = later(&build_action(&spec));
+        assert_eq!(env["SETUPTOOLS_SCM_PRETEND_VERSION"], "1.0");
+        assert_eq!(env["PBR_VERSION"], "1.0");
+        assert_eq!(env["PDM_BUILD_SCM_VERSION"], "1.0");
     }
 
     #[test]

@@ -19,7 +19,10 @@ const NAMESPACE: &str = "preload 1";
 
 /// The lists of this run, by environment and backend.
 #[derive(Default)]
-pub struct Preloads(Mutex<HashMap<(String, String), Arc<Mutex<Seen>>>>);
+pub struct Preloads(Mutex<HashMap<Backend, Arc<Mutex<Seen>>>>);
+
+/// An environment's name, and the module of a backend in it.
+type Backend = (String, String);
 
 #[derive(Default)]
 struct Seen {

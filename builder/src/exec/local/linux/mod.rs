@@ -123,7 +123,7 @@ impl Local {
         warm: &Warm,
         stop: &Stop,
     ) -> Result<std::result::Result<ActionResult, String>, ExecError> {
-        let server = match self.servers.get(self, action, warm) {
+        let server = match self.servers.get(self, action, (warm, stop)) {
             Ok(server) => server,
             Err(because) => return Ok(Err(because)),
         };

@@ -4,11 +4,11 @@
 //! they have loaded.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use super::spec::{Spec, Wire};
 use super::talk::{self, Inbox, Message};
 use super::{Local, orders};
 use crate::error::{Error, IoContext, Result};
+use crate::exec::Stop;
 use crate::exec::action::{Action, HostView, Input, Limits, Warm};
 use crate::tree::RelPath;
 
@@ -47,7 +48,7 @@ struct Pool {
     live: Vec<Arc<Server>>,
     /// Calls lost, by kind.
     lost: Vec<(Kind, u32)>,
-    keeper: Option<Keeper>,
+    keeper: Option<Arc<Keeper>>,
 }
 
 /// What actions must agree in to share a server.
@@ -76,9 +77,15 @@ impl Kind {
     }
 }
 
-/// One fork server in its domain. Dropped, it and all its cells end.
+/// One fork server. Dropped, it and all its cells end.
 pub(super) struct Server {
     kind: Kind,
+    /// Made by the first who needs it; the others wait for that one only.
+    domain: OnceLock<std::result::Result<Domain, String>>,
+}
+
+/// A running server with its init.
+struct Domain {
     /// Orders for cells.
     control: Mutex<OwnedFd>,
     /// Orders for children.
@@ -105,36 +112,41 @@ impl Servers {
         &self,
         local: &Local,
         action: &Action,
-        warm: &Warm,
+        (warm, stop): (&Warm, &Stop),
     ) -> std::result::Result<Arc<Server>, String> {
-        let kind = Kind::of(action, warm);
+        let (server, keeper) = self.room_for(Kind::of(action, warm))?;
+        let made = server.domain.get_or_init(|| {
+            Domain::start(local, action, warm, (&keeper, stop)).map_err(|error| error.to_string())
+        });
+        match made {
+            Ok(_) => Ok(server),
+            Err(because) => {
+                // Without one everything is as it should be, only slower.
+                self.give_up(&server, true);
+                Err(because.clone())
+            }
+        }
+    }
+
+    fn room_for(&self, kind: Kind) -> std::result::Result<(Arc<Server>, Arc<Keeper>), String> {
         let mut pool = self.pool();
         if pool.lost.iter().any(|(given_up, times)| *times >= CHANCES && *given_up == kind) {
             return Err("its fork server was given up".to_owned());
         }
-        if let Some(at) = pool.live.iter().position(|server| server.kind == kind) {
-            let server = pool.live.remove(at);
-            pool.live.push(Arc::clone(&server));
-            return Ok(server);
-        }
-        if pool.live.len() >= self.most {
-            let idle = pool.live.iter().position(|server| Arc::strong_count(server) == 1);
-            let idle = idle.ok_or("all fork servers are busy")?;
-            pool.live.remove(idle);
-        }
-        let keeper = pool.keeper.get_or_insert_with(Keeper::start);
-        match Server::start(local, action, warm, kind.clone(), keeper) {
-            Ok(server) => {
-                let server = Arc::new(server);
-                pool.live.push(Arc::clone(&server));
-                Ok(server)
+        let known = pool.live.iter().position(|server| server.kind == kind);
+        let server = match known {
+            Some(at) => pool.live.remove(at),
+            None => {
+                if pool.live.len() >= self.most {
+                    let idle = pool.live.iter().position(|server| Arc::strong_count(server) == 1);
+                    pool.live.remove(idle.ok_or("all fork servers are busy")?);
+                }
+                Arc::new(Server { kind, domain: OnceLock::new() })
             }
-            // Without one everything is as it should be, only slower.
-            Err(error) => {
-                pool.lost.push((kind, CHANCES));
-                Err(error.to_string())
-            }
-        }
+        };
+        pool.live.push(Arc::clone(&server));
+        let keeper = pool.keeper.get_or_insert_with(|| Arc::new(Keeper::start()));
+        Ok((server, Arc::clone(keeper)))
     }
 
     /// A call got lost with this server; `for_good` when another would lose it, too.
@@ -153,8 +165,8 @@ impl Drop for Servers {
     fn drop(&mut self) {
         let pool = self.pool.get_mut().unwrap_or_else(PoisonError::into_inner);
         // All are told before the first is waited for.
-        for server in &pool.live {
-            server.let_go();
+        for domain in pool.live.iter().filter_map(|server| server.domain()) {
+            domain.let_go();
         }
         pool.live.clear();
         pool.keeper = None;
@@ -162,7 +174,35 @@ impl Drop for Servers {
 }
 
 impl Server {
-    fn start(local: &Local, action: &Action, warm: &Warm, kind: Kind, keeper: &Keeper) -> Result<Self> {
+    fn domain(&self) -> Option<&Domain> {
+        self.domain.get()?.as_ref().ok()
+    }
+
+    /// Asks for a cell.
+    pub fn order_cell(&self, spec: &Spec, fds: &[BorrowedFd<'_>]) -> std::io::Result<()> {
+        let domain = self.domain().ok_or(std::io::ErrorKind::NotConnected)?;
+        let control = domain.control.lock().unwrap_or_else(PoisonError::into_inner);
+        talk::send(&*control, &spec.encode(), fds)
+    }
+
+    /// Asks for a child.
+    pub fn order_child(&self, order: &[u8], fds: &[BorrowedFd<'_>]) -> std::io::Result<()> {
+        let domain = self.domain().ok_or(std::io::ErrorKind::NotConnected)?;
+        let serve = domain.serve.lock().unwrap_or_else(PoisonError::into_inner);
+        talk::send_packet(&*serve, order, fds)
+    }
+
+    /// Ends it at once, with everything in it.
+    pub fn kill(&self) {
+        if let Some(domain) = self.domain() {
+            // Its child dies with it. One that is dead already cannot be killed.
+            let _ = domain.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+        }
+    }
+}
+
+impl Domain {
+    fn start(local: &Local, action: &Action, warm: &Warm, (keeper, stop): (&Keeper, &Stop)) -> Result<Self> {
         let work = &local.options.work;
         let doing = || format!("failed to start a fork server in `{}`", work.display());
         let folder = tempfile::Builder::new().prefix("server-").tempdir_in(work).doing(doing)?;
@@ -175,23 +215,22 @@ impl Server {
         let exe = local.options.init_exe.clone();
         let child = keeper.run(move || spawn(&exe, theirs)).doing(doing)?;
         let limits = Limits { memory: LIMIT, ..action.limits.clone() };
-        let server = Self {
-            kind,
+        let domain = Self {
             control: Mutex::new(control),
             serve: Mutex::new(serve),
             child: Mutex::new(child),
             _group: local.groups.make(&limits),
             _folder: folder,
         };
-        server.greet(&spec, &stdin)?;
-        Ok(server)
+        domain.greet((&spec, &stdin), stop)?;
+        Ok(domain)
     }
 
     /// Hands over the orders and waits until cells can be asked for.
-    fn greet(&self, spec: &Spec, stdin: &OwnedFd) -> Result<()> {
+    fn greet(&self, (spec, stdin): (&Spec, &OwnedFd), stop: &Stop) -> Result<()> {
         let doing = || "failed to speak to the init of a fork server";
         let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
-        talk::send(&*control, &spec.encode(), &[std::os::fd::AsFd::as_fd(stdin)]).doing(doing)?;
+        talk::send(&*control, &spec.encode(), &[stdin.as_fd()]).doing(doing)?;
         let (mut inbox, deadline) = (Inbox::default(), Instant::now() + PATIENCE);
         loop {
             while let Some(frame) = inbox.frame() {
@@ -209,22 +248,10 @@ impl Server {
                     _ => return Err(Error::bug("the init of a fork server said nonsense")),
                 }
             }
-            if !readable(&control, deadline) || !inbox.fill(&*control).doing(doing)? {
+            if !readable(&control, deadline, Some(stop)) || !inbox.fill(&*control).doing(doing)? {
                 return Err(Error::environment(doing()).because("it does not answer"));
             }
         }
-    }
-
-    /// Asks for a cell.
-    pub fn order_cell(&self, spec: &Spec, fds: &[std::os::fd::BorrowedFd<'_>]) -> std::io::Result<()> {
-        let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
-        talk::send(&*control, &spec.encode(), fds)
-    }
-
-    /// Asks for a child.
-    pub fn order_child(&self, order: &[u8], fds: &[std::os::fd::BorrowedFd<'_>]) -> std::io::Result<()> {
-        let serve = self.serve.lock().unwrap_or_else(PoisonError::into_inner);
-        talk::send_packet(&*serve, order, fds)
     }
 
     /// The domain's init sees the end of the socket, and ends everything.
@@ -232,20 +259,14 @@ impl Server {
         let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = rustix::net::shutdown(&*control, Shutdown::Write);
     }
-
-    /// Ends it at once, with everything in it.
-    pub fn kill(&self) {
-        // Its child dies with it. One that is dead already cannot be killed.
-        let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
-    }
 }
 
-impl Drop for Server {
+impl Drop for Domain {
     fn drop(&mut self) {
         self.let_go();
         let control = self.control.get_mut().unwrap_or_else(PoisonError::into_inner);
         let (mut inbox, deadline) = (Inbox::default(), Instant::now() + PATIENCE);
-        while readable(control, deadline) && inbox.fill(&*control).unwrap_or(false) {}
+        while readable(control, deadline, None) && inbox.fill(&*control).unwrap_or(false) {}
         let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
         if Instant::now() >= deadline {
             let _ = child.kill();
@@ -254,14 +275,17 @@ impl Drop for Server {
     }
 }
 
-/// Waits until there is something to read, or the end of it.
-fn readable(socket: &OwnedFd, deadline: Instant) -> bool {
+/// Waits until there is something to read, or the end of it; not once the run
+/// is to stop.
+fn readable(socket: &OwnedFd, deadline: Instant, stop: Option<&Stop>) -> bool {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-        match poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&timeout)) {
+        let stop = stop.map(|stop| PollFd::new(stop.wake(), PollFlags::IN));
+        let mut fds: Vec<_> = [PollFd::new(socket, PollFlags::IN)].into_iter().chain(stop).collect();
+        match poll(&mut fds, Some(&timeout)) {
             Err(rustix::io::Errno::INTR) => {}
-            Ok(ready) => return ready > 0,
+            Ok(_) => return !fds[0].revents().is_empty(),
             Err(_) => return false,
         }
     }
@@ -278,16 +302,18 @@ fn spawn(exe: &Path, control: OwnedFd) -> std::io::Result<Child> {
         .spawn()
 }
 
+type Task = Box<dyn FnOnce() + Send>;
+
 /// The thread that servers are started from: they die with it, and workers
 /// may end before the run does.
 struct Keeper {
-    work: Option<mpsc::Sender<Box<dyn FnOnce() + Send>>>,
+    work: Option<mpsc::Sender<Task>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Keeper {
     fn start() -> Self {
-        let (work, todo) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
+        let (work, todo) = mpsc::channel::<Task>();
         let thread = std::thread::spawn(move || todo.into_iter().for_each(|task| task()));
         Self { work: Some(work), thread: Some(thread) }
     }
