@@ -5,13 +5,13 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Component, Path};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, SeekFrom, Stat};
 use rustix::io::Errno;
 
 use crate::error::{Error, IoContext, Result, shown};
@@ -118,9 +118,36 @@ fn file(fd: OwnedFd, stat: &Stat, to: &Path, budget: &mut Budget) -> Result<(), 
     let mode = if stat.st_mode & 0o111 == 0 { 0o644 } else { 0o755 };
     let doing = || format!("failed to write `{}`", to.display());
     let mut copy = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(to).doing(doing)?;
-    let mut source = File::from(fd).take(size);
-    let copied = io::copy(&mut source, &mut copy).doing(doing)?;
-    if copied != size { foreign("it changed while it was read") } else { Ok(()) }
+    match copy_data(&mut File::from(fd), &mut copy, size).doing(doing)? {
+        true => Ok(()),
+        false => foreign("it changed while it was read"),
+    }
+}
+
+/// Copies the first `size` bytes and leaves its holes as holes: they cost a
+/// build nothing, and must cost us nothing. `false` when there were fewer.
+fn copy_data(from: &mut File, to: &mut File, size: u64) -> io::Result<bool> {
+    let mut at = 0;
+    while at < size {
+        let start = match rustix::fs::seek(&*from, SeekFrom::Data(at)) {
+            Ok(start) => start.min(size),
+            // Nothing but a hole, or the end.
+            Err(Errno::NXIO) => size,
+            Err(error) => return Err(error.into()),
+        };
+        let end = match start < size {
+            true => rustix::fs::seek(&*from, SeekFrom::Hole(start))?.clamp(start, size),
+            false => size,
+        };
+        from.seek(io::SeekFrom::Start(start))?;
+        to.seek(io::SeekFrom::Start(start))?;
+        if io::copy(&mut (&*from).take(end - start), to)? != end - start {
+            return Ok(false);
+        }
+        at = end;
+    }
+    to.set_len(size)?;
+    Ok(from.metadata()?.len() >= size)
 }
 
 fn folder(fd: OwnedFd, to: &Path, budget: &mut Budget, depth: u32) -> Result<(), Refused> {
@@ -243,6 +270,34 @@ mod tests {
         assert_eq!(mode & 0o7777, 0o755);
         assert_eq!(fs::read(into.path().join("out/deep/l")).unwrap(), b"A");
         assert_eq!(fs::read(into.path().join("w.whl")).unwrap(), b"W");
+    }
+
+    #[test]
+    fn holes_stay_holes() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("a"), "front").unwrap();
+        let mut sparse = fs::OpenOptions::new().write(true).open(at("a")).unwrap();
+        sparse.seek(io::SeekFrom::Start(1 << 30)).unwrap();
+        io::Write::write_all(&mut sparse, b"back").unwrap();
+        sparse.set_len(3 << 30).unwrap();
+        let copy = |size: u64| {
+            let (mut from, mut to) = (File::open(at("a")).unwrap(), File::create(at("b")).unwrap());
+            copy_data(&mut from, &mut to, size).unwrap()
+        };
+        assert!(copy(3 << 30));
+        let made = fs::metadata(at("b")).unwrap();
+        assert_eq!(made.len(), 3 << 30);
+        assert!(made.blocks() < 1 << 12, "{} blocks", made.blocks());
+        let mut text = [0; 9];
+        let mut read = File::open(at("b")).unwrap();
+        read.read_exact(&mut text[..5]).unwrap();
+        read.seek(io::SeekFrom::Start(1 << 30)).unwrap();
+        read.read_exact(&mut text[5..]).unwrap();
+        assert_eq!(&text, b"frontback");
+        assert!(!copy(4 << 30), "it is shorter than what was promised");
+        assert!(copy(3) && fs::read(at("b")).unwrap() == b"fro");
     }
 
     #[test]
