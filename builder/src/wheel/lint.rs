@@ -64,7 +64,12 @@ pub fn lint(wheel: &Wheel, spec: &LintSpec<'_>) -> Vec<Finding> {
 }
 
 fn identity(wheel: &Wheel, spec: &LintSpec<'_>) -> Vec<Finding> {
-    let mut all = Vec::new();
+    let several = |header: &&str| wheel.metadata.values(header).len() > 1;
+    let told =
+        |header| wrong(codes::METADATA, format!("METADATA has several `{header}` headers, and may have one"));
+    // One reader takes the first of them, the next the last.
+    let mut all: Vec<_> =
+        ["Metadata-Version", "Name", "Version"].into_iter().filter(several).map(told).collect();
     let name: Option<PackageName> = wheel.metadata.get("Name").and_then(|n| n.parse().ok());
     let version: Option<Version> = wheel.metadata.get("Version").and_then(|v| v.parse().ok());
     let mut differ = |what: &str, got: String, want: String| {

@@ -271,6 +271,16 @@ fn a_good_wheel_has_no_finding() {
 }
 
 #[test]
+fn a_wheel_has_one_name_and_one_version() {
+    let toy = toy("demo", "1.0", &[("demo/__init__.py", "")]).headers("Name: other\nversion: 2.0\n");
+    expect![[r#"
+        error[L004]: METADATA has several `Name` headers, and may have one
+        error[L004]: METADATA has several `Version` headers, and may have one
+    "#]]
+    .assert_eq(&lint_of(&toy, None));
+}
+
+#[test]
 fn lint_tells_everything_at_once() {
     let bad = toy(
         "demo",
