@@ -194,6 +194,27 @@ fn only_what_runs_more_than_once_is_compiled() {
 }
 
 #[test]
+fn wheels_alone_are_neither_installed_nor_checked() {
+    let world = World::new(&wheel_parts());
+    let built = world.build(&["rim", "--wheels-only", "--wheel-dir", "wheels"]);
+    let ran = built.ran();
+    for package in ["hub 1.0", "spoke 1.0", "rim 1.0"] {
+        assert!(ran.contains(&format!("{package} finish")), "{built}");
+        for step in ["install", "verify", "imports"] {
+            assert!(!ran.contains(&format!("{package} {step}")), "{built}");
+        }
+    }
+    let mut wheels: Vec<String> = std::fs::read_dir(world.work("wheels"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    wheels.sort();
+    assert_eq!(wheels, ["hub", "rim", "spoke"].map(|name| format!("{name}-1.0-py3-none-any.whl")));
+    assert!(!world.work("result").is_symlink());
+    world.fails(2, &["build", "rim", "--wheels-only", "--out-link", "there"]);
+}
+
+#[test]
 fn a_running_application_keeps_its_own_build_when_result_points_elsewhere() {
     let say = "import os, sys\ndef main():\n    os.unlink(sys.argv[1])\n    os.symlink('/nowhere', sys.argv[1])\n\
                \x20   import bike.late, subprocess\n    print(bike.late.SAY, flush=True)\n\

@@ -163,6 +163,11 @@ pub struct BuildArgs {
     /// Make no result link.
     #[arg(long)]
     pub no_link: bool,
+    /// Make the finished wheels only, of the packages and of all they need to
+    /// run: no result link, and nothing is installed or checked but what
+    /// builds need.
+    #[arg(long, conflicts_with = "out_link")]
+    pub wheels_only: bool,
     /// Copy the wheels into a folder, too.
     #[arg(long, value_name = "DIR")]
     pub wheel_dir: Option<PathBuf>,

@@ -34,7 +34,11 @@ pub fn request(common: &Common, goals: &GoalArgs, flags: &RunFlags) -> Result<Re
 
 /// `wheelwright build`.
 pub fn build(ambient: &Ambient, common: &Common, args: &BuildArgs) -> Outcome {
-    let request = request(common, &args.goals, &args.flags)?;
+    let mut request = request(common, &args.goals, &args.flags)?;
+    if args.wheels_only {
+        (request.depth, request.tests) = (Depth::Wheels, Tests::None);
+    }
+    let no_link = args.no_link || args.wheels_only;
     if args.dry_run {
         return super::reading::show_plan(ambient, common, &request);
     }
@@ -42,7 +46,7 @@ pub fn build(ambient: &Ambient, common: &Common, args: &BuildArgs) -> Outcome {
     let wheel_dir = args.wheel_dir.as_ref().map(|dir| ambient.absolute(dir));
     let check = |planned: &Planned| {
         wheel_dir.as_deref().map_or(Ok(()), result::check_wheel_dir)?;
-        if args.no_link { Ok(()) } else { result::check_links(planned, &out) }
+        if no_link { Ok(()) } else { result::check_links(planned, &out) }
     };
     let (planned, mut built) = match run(ambient, common, (&request, &args.flags), &check)? {
         Ran::Done(done) => *done,
@@ -56,7 +60,7 @@ pub fn build(ambient: &Ambient, common: &Common, args: &BuildArgs) -> Outcome {
             Err(error) => built.report.troubles.push(error.into()),
         }
     }
-    if sound && !args.no_link {
+    if sound && !no_link {
         let (links, troubles) = result::link(&planned, &built, &out);
         built.report.results = links;
         built.report.troubles.extend(troubles.into_iter().map(Failure::from));

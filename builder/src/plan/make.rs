@@ -38,11 +38,11 @@ impl<'a> Maker<'a> {
         let mut wanted = Vec::new();
         for goal in &goals.packages {
             let id = goal.id;
+            // The goal's own before those of its closure.
             wanted.extend(self.finish(id));
-            if goals.depth == Depth::Wheels {
-                continue;
+            if goals.depth > Depth::Wheels {
+                wanted.extend(self.install(id));
             }
-            wanted.extend(self.install(id));
             let closure = self.closure(|set| set.run_closure(id, &goal.extras));
             for member in closure.iter().flat_map(|c| &c.members).map(|m| m.id) {
                 self.member(member, goals.depth, &mut wanted);
@@ -68,11 +68,13 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// What is wanted of everything that is installed.
+    /// What is wanted of everything of a goal's closure.
     fn member(&mut self, id: RecipeId, depth: Depth, wanted: &mut Vec<usize>) {
         // The wheel, too: `--wheel-dir` gives it out, also when nothing is built.
         wanted.extend(self.finish(id));
-        wanted.extend(self.install(id));
+        if depth > Depth::Wheels {
+            wanted.extend(self.install(id));
+        }
         if depth == Depth::Checked {
             wanted.extend(self.verify(id));
             wanted.extend(self.imports(id));

@@ -86,7 +86,7 @@ pub struct Goals {
 /// How far a goal is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
-    /// Finished wheels only.
+    /// Finished wheels only, of the goals and of their run-time closures.
     Wheels,
     /// Installs of the goals and of their run-time closures.
     Installs,

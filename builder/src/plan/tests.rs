@@ -328,6 +328,30 @@ fn what_extras_bring_in_is_checked_like_the_rest() {
 }
 
 #[test]
+fn wheels_alone_install_only_what_builds_need() {
+    let set = set(concat!(
+        "//- tool.toml\npname = \"tool\"\nversion = \"1\"\nbuild-system = []\n",
+        "[source]\nurl = \"file:///tool.tar.gz\"\nHASH\n",
+        "//- hub.toml\npname = \"hub\"\nversion = \"1\"\nbuild-system = [\"tool\"]\n",
+        "[source]\nurl = \"file:///hub.tar.gz\"\nHASH\n",
+        "//- rim.toml\npname = \"rim\"\nversion = \"1\"\nbuild-system = [\"tool\"]\ndependencies = [\"hub\"]\n",
+        "[source]\nurl = \"file:///rim.tar.gz\"\nHASH\n",
+    ));
+    let goals = Goals {
+        packages: vec![set.select("rim").unwrap().into()],
+        beside: Vec::new(),
+        depth: Depth::Wheels,
+        tests: Tests::None,
+    };
+    let plan = plan(&set, &facts(), &Local::default(), &goals).unwrap();
+    let named = |s: &Step| format!("{} {}", s.kind.word(), s.package);
+    let installs: Vec<String> = plan.steps.iter().filter(|s| s.kind > StepKind::Finish).map(named).collect();
+    assert_eq!(installs, ["install tool 1"]);
+    let wanted: Vec<String> = plan.goals.iter().map(|i| named(&plan.steps[*i])).collect();
+    assert_eq!(wanted, ["finish rim 1", "finish hub 1"]);
+}
+
+#[test]
 fn a_build_cycle_is_no_endless_plan() {
     let recipe = |name: &str, needs: &str| {
         format!(
