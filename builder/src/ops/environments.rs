@@ -17,7 +17,9 @@ use crate::ops::beside::Beside;
 use crate::ops::build::{Built, Planned};
 use crate::ops::direct_url;
 use crate::ops::goals::{self, Goal};
-use crate::ops::steps::env::{bound_name, compose, install_of, member_parts, members, with_code};
+use crate::ops::steps::env::{
+    bound_name, compose, install_of, member_parts, members, members_to_edit, with_code,
+};
 use crate::outputs::env::{Composed, Style};
 use crate::outputs::modules::Member;
 use crate::store::realisation::{Output, PythonModule};
@@ -36,8 +38,13 @@ pub fn check_target(out: &Path) -> Result<()> {
     }
 }
 
-/// The members of the closure of all goals together, ready to be composed.
-pub fn closure_members(planned: &Planned, built: &Built, goals: &[Goal]) -> Result<Vec<Member>> {
+/// The members of the closure of all goals together, ready to be composed in
+/// this style.
+pub fn closure_members(
+    planned: &Planned,
+    built: &Built,
+    (goals, style): (&[Goal], Style),
+) -> Result<Vec<Member>> {
     let closure = goals::closure(&planned.set, goals).map_err(|all| findings_error(&all))?;
     let mut installs: Vec<(PythonModule, TreeDigest)> = Vec::new();
     let mut applications = Vec::new();
@@ -53,12 +60,16 @@ pub fn closure_members(planned: &Planned, built: &Built, goals: &[Goal]) -> Resu
                 version: recipe.version.to_string(),
                 module: None,
                 tree: with_code(&planned.machines, tree)?,
+                checked: None,
             });
             continue;
         }
         installs.push(install_of(realisation)?);
     }
-    let mut all = members(&planned.machines, &installs)?;
+    let mut all = match style {
+        Style::Working => members_to_edit(&planned.machines, &installs)?,
+        Style::Frozen | Style::Solid => members(&planned.machines, &installs)?,
+    };
     all.extend(applications);
     Ok(all)
 }
@@ -104,7 +115,7 @@ fn commit_of(planned: &Planned, id: RecipeId) -> Result<Option<String>> {
 
 /// A working environment at `out`.
 pub fn working(planned: &Planned, built: &Built, out: &Path) -> Result<Composed> {
-    let members = closure_members(planned, built, &planned.goals)?;
+    let members = closure_members(planned, built, (&planned.goals, Style::Working))?;
     // Composed beside its place and renamed, so that it is whole or absent.
     let beside = Beside::of(out)?;
     let staged = beside.path().join("env");
@@ -124,7 +135,9 @@ pub fn working(planned: &Planned, built: &Built, out: &Path) -> Result<Composed>
 
 /// A frozen environment in the store, made once for the same members.
 pub fn frozen(planned: &Planned, built: &Built) -> Result<PathBuf> {
-    let members = closure_members(planned, built, &planned.goals)?;
+    let members = closure_members(planned, built, (&planned.goals, Style::Frozen))?;
+    // This process may become a command, which has nothing to compile.
+    planned.machines.compiler.close();
     let urls = direct_urls(planned, &planned.goals)?;
     let machines = &planned.machines;
     let mut parts = member_parts(machines.store.root(), &members);

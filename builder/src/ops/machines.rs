@@ -16,7 +16,7 @@ use crate::exec::{self, Local, LocalOptions, Stop};
 use crate::fetch::Fetcher;
 use crate::index::Index;
 use crate::ops::host;
-use crate::python::{self, Interpreter, Memo, Search};
+use crate::python::{self, Compiler, Interpreter, Memo, Search};
 use crate::store::realisation::Level;
 use crate::store::{Store, TempDir};
 
@@ -51,6 +51,8 @@ pub struct Machines {
     pub store: Store,
     /// The interpreter.
     pub interpreter: Interpreter,
+    /// Compiles installs with it.
+    pub compiler: Compiler,
     /// Stops everything that runs.
     pub stop: Stop,
     /// The level asked for, by flag or workspace.
@@ -134,6 +136,7 @@ pub fn open(ambient: &Ambient, settings: &Settings, workspace: &Workspace) -> Re
         ambient: ambient.clone(),
         settings: settings.clone(),
         store,
+        compiler: Compiler::new(&interpreter.exe),
         interpreter,
         stop: Stop::new()?,
         level: settings.level.unwrap_or_else(|| level_of(workspace)),

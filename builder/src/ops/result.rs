@@ -17,7 +17,7 @@ use crate::ops::environments::{closure_members, direct_urls};
 use crate::ops::goals::Goal;
 use crate::ops::steps::env::{bound_name, compile, host, member_parts};
 use crate::outputs::app;
-use crate::outputs::env::read_contents;
+use crate::outputs::env::{Style, read_contents};
 use crate::outputs::result::{Spec, WheelBlob, compose, copy_wheel};
 use crate::store::realisation::Output;
 
@@ -145,7 +145,7 @@ pub fn start_up(planned: &Planned, built: &Built) -> Vec<(String, String)> {
 fn folder(planned: &Planned, built: &Built, goal: &Goal) -> Result<PathBuf> {
     let machines = &planned.machines;
     let recipe = planned.set.get(goal.id);
-    let members = closure_members(planned, built, std::slice::from_ref(goal))?;
+    let members = closure_members(planned, built, (std::slice::from_ref(goal), Style::Frozen))?;
     let own = members
         .iter()
         .position(|m| m.name == recipe.pname.to_string())

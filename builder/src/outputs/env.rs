@@ -2,12 +2,12 @@
 //!
 //! *Frozen*: pieces of site-packages are links into the installs; nobody
 //! writes to it. *Working*: files of its own, so that pip and people may
-//! change it. What people edit is copied there (a copy is a reflink where the
-//! file system can): installers replace files by a new one and a rename, but
+//! change it. What people edit is copied there: installers replace files by a new one and a rename, but
 //! editors, `sed -i` on a hard link's other name and pip's own `.pth` edits
 //! write in place, and as root no mode stops them. Only compiled files and
 //! files of a MiB and more are hard links: nobody edits these in place. Byte
-//! code comes along in each kind, in a working one the kind that notices edits.
+//! code comes along in each kind, in a working one the kind that notices
+//! edits; it is a hard link too, since Python replaces it by a new file.
 //!
 //! Knows links and launchers. Must never know how an install came to be.
 
@@ -16,15 +16,14 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use recipes::diag::{Finding, Severity};
 use recipes::target::Target;
 
 use super::launcher::{self, UserSite};
-use super::merge::{COMPANION, Clash, Folder, Merge, Node, Source, list, open};
+use super::merge::{Clash, Merge, Node, Source};
 use super::modules::{self, Host, Member};
+use super::writing::write_out;
 use crate::error::{Error, IoContext as _, Result};
-use crate::python::bytecode::checked;
 use crate::wheel::wire::{Contents, FORMAT};
 use crate::wheel::{MODULE_FILE, SCRIPTS_DIR, Trouble, codes, finding, record, site_packages};
 
@@ -39,9 +38,6 @@ pub enum Style {
     /// so that a cell sees all of it through one mount.
     Solid,
 }
-
-/// Files larger than this are hard links in a working environment.
-const LARGE: u64 = 1 << 20;
 
 /// What an environment is made of.
 #[derive(Clone, Copy, Debug)]
@@ -85,11 +81,7 @@ pub fn compose(spec: &Spec<'_>, into: &Path) -> Result<Composed, Trouble> {
         return Err(Trouble::Findings(merge.clashes.iter().map(|c| clash(spec.members, c)).collect()));
     }
     skeleton(spec, into)?;
-    let mut writer = Writer { spec, files: Vec::new(), code: Vec::new() };
-    writer.folder(&merge.top, into, Path::new(""))?;
-    let style = spec.style;
-    writer.files.par_iter().try_for_each(|(from, to)| put(from, to, style))?;
-    writer.code.par_iter().try_for_each(|(from, to)| put_code(from, to, style))?;
+    write_out(spec, &merge.top, into)?;
     Ok(composed)
 }
 
@@ -246,7 +238,7 @@ fn skeleton(spec: &Spec<'_>, into: &Path) -> Result<()> {
     link(Path::new("lib"), &into.join("lib64"))
 }
 
-fn link(target: &Path, at: &Path) -> Result<()> {
+pub(super) fn link(target: &Path, at: &Path) -> Result<()> {
     symlink(target, at).doing(|| format!("failed to link `{}` to `{}`", at.display(), target.display()))
 }
 
@@ -274,115 +266,4 @@ pub(super) fn link_text(store: Option<&Path>, at: &Path, target: &Path) -> PathB
             text.join(target)
         }
     }
-}
-
-struct Writer<'a> {
-    spec: &'a Spec<'a>,
-    /// Files to copy or hard-link, done last and in parallel.
-    files: Vec<(PathBuf, PathBuf)>,
-    /// The same for byte code.
-    code: Vec<(PathBuf, PathBuf)>,
-}
-
-impl Writer<'_> {
-    fn folder(&mut self, folder: &Folder, into: &Path, rel: &Path) -> Result<()> {
-        for (name, node) in folder {
-            let (path, rel) = (into.join(name), rel.join(name));
-            match node {
-                Node::Text { text, executable, .. } => write(&path, text.as_bytes(), *executable)?,
-                Node::Folder(inner) => {
-                    fs::create_dir_all(&path).doing(|| format!("failed to make `{}`", path.display()))?;
-                    self.folder(inner, &path, &rel)?;
-                }
-                Node::Of(source) if self.spec.style == Style::Frozen && !source.real => {
-                    let text = link_text(self.spec.store, &self.spec.at.join(&rel), &source.path);
-                    link(&text, &path)?;
-                }
-                Node::Of(source) if source.folder => {
-                    fs::create_dir_all(&path).doing(|| format!("failed to make `{}`", path.display()))?;
-                    self.folder(&open(source)?, &path, &rel)?;
-                }
-                Node::Of(source) => self.files.push((source.path.clone(), path)),
-            }
-        }
-        self.byte_code(folder, into)
-    }
-
-    /// The byte code of the modules that stand in a real folder as files,
-    /// whichever installs they come from: Python looks for it beside the name
-    /// it imports, not beside the file a link leads to.
-    fn byte_code(&mut self, folder: &Folder, into: &Path) -> Result<()> {
-        let mut known: BTreeMap<PathBuf, BTreeMap<String, Vec<PathBuf>>> = BTreeMap::new();
-        let mut found = Vec::new();
-        for (name, node) in folder {
-            let (Node::Of(source), Some(module)) = (node, name.strip_suffix(".py")) else { continue };
-            let (false, Some(from)) = (source.folder, source.path.parent()) else { continue };
-            let modules = match known.get(from) {
-                Some(modules) => modules,
-                None => known.entry(from.to_owned()).or_insert(by_module(&from.join(COMPANION))?),
-            };
-            found.extend(modules.get(module).into_iter().flatten().cloned());
-        }
-        let cache = into.join(COMPANION);
-        if !found.is_empty() {
-            fs::create_dir_all(&cache).doing(|| format!("failed to make `{}`", cache.display()))?;
-        }
-        for from in found {
-            let to = cache.join(from.file_name().unwrap_or_default());
-            self.code.push((from, to));
-        }
-        Ok(())
-    }
-}
-
-/// The byte code files of a folder by the module they are of:
-/// `x` of `x.cpython-311.pyc`.
-fn by_module(cache: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>> {
-    let mut all: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    if !cache.is_dir() {
-        return Ok(all);
-    }
-    for (name, path, is_folder) in list(cache)? {
-        // The tag has no dot, an optimisation level (`.opt-1`) has one.
-        let stem = name.strip_suffix(".pyc").and_then(|s| s.rsplit_once('.'));
-        let module = stem.map(|(m, tag)| match tag.strip_prefix("opt-") {
-            Some(_) => m.rsplit_once('.').map_or(m, |(m, _)| m),
-            None => m,
-        });
-        if let (false, Some(module)) = (is_folder, module) {
-            all.entry(module.to_owned()).or_default().push(path);
-        }
-    }
-    Ok(all)
-}
-
-/// Byte code where nobody edits the source is a hard link. Where people do, it
-/// is a file of its own that asks for the source's hash.
-fn put_code(from: &Path, to: &Path, style: Style) -> Result<()> {
-    if style != Style::Working {
-        return put(from, to, style);
-    }
-    let code = fs::read(from).doing(|| format!("failed to read `{}`", from.display()))?;
-    match checked(&code) {
-        Some(code) => write(to, &code, false),
-        None => Ok(()),
-    }
-}
-
-/// A real file: a hard link where nobody edits it in place, else a copy.
-fn put(from: &Path, to: &Path, style: Style) -> Result<()> {
-    let doing = || format!("failed to put `{}` at `{}`", from.display(), to.display());
-    let meta = fs::symlink_metadata(from).doing(doing)?;
-    if meta.file_type().is_symlink() {
-        let target = fs::read_link(from).doing(doing)?;
-        return symlink(target, to).doing(doing);
-    }
-    let native = [".so", ".dylib", ".a"].iter().any(|e| from.to_string_lossy().ends_with(e));
-    let shared = style != Style::Working || native || meta.len() > LARGE;
-    if shared && fs::hard_link(from, to).is_ok() {
-        return Ok(());
-    }
-    fs::copy(from, to).doing(doing)?;
-    let mode = if meta.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 };
-    fs::set_permissions(to, fs::Permissions::from_mode(mode)).doing(doing)
 }

@@ -12,3 +12,4 @@ pub mod result;
 #[cfg(test)]
 mod tests;
 pub mod wire;
+mod writing;

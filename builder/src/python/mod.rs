@@ -4,6 +4,7 @@
 //! recipes or plans.
 
 pub mod bytecode;
+mod compiler;
 mod discover;
 mod identity;
 mod libraries;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use recipes::name::Version;
 use recipes::target::Target;
 
+pub use compiler::Compiler;
 pub use discover::discover;
 pub use probe::Facts;
 

@@ -163,7 +163,7 @@ impl Job<'_> {
 
 /// Small files through memory; large ones by `std`, which shares blocks or
 /// copies in the kernel where it can.
-fn copy_bytes(from: &mut File, to: &mut File, buffer: &mut [u8]) -> io::Result<()> {
+pub fn copy_bytes(from: &mut File, to: &mut File, buffer: &mut [u8]) -> io::Result<()> {
     for _ in 0..4 {
         let n = from.read(buffer)?;
         if n == 0 {

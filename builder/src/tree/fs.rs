@@ -14,7 +14,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use super::RelPath;
 use crate::error::{Error, IoContext as _, Result};
 
-pub use super::copy::{Copying, copy_listed, copy_tree, link_or_copy};
+pub use super::copy::{Copying, copy_bytes, copy_listed, copy_tree, link_or_copy};
 pub use super::remove::remove_tree;
 pub use super::scan::{ScanLimits, scan, scan_listed, scan_within};
 

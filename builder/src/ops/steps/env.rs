@@ -8,12 +8,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rayon::prelude::*;
+
 use crate::error::{Error, IoContext as _, Kind, Result};
 use crate::key::{Digest, KeyWriter, TreeDigest};
 use crate::ops::machines::Machines;
 use crate::outputs::env::{self, Spec, Style};
 use crate::outputs::launcher::UserSite;
 use crate::outputs::modules::{Host, Member};
+use crate::python::bytecode;
 use crate::store::realisation::{Output, PythonModule, Realisation};
 use crate::tree::fs::{Copying, copy_tree};
 
@@ -122,6 +125,19 @@ pub fn members(machines: &Machines, installs: &[(PythonModule, TreeDigest)]) -> 
     installs.iter().map(member).collect()
 }
 
+/// The same for an environment whose files people edit.
+pub fn members_to_edit(machines: &Machines, installs: &[(PythonModule, TreeDigest)]) -> Result<Vec<Member>> {
+    let mut members = members(machines, installs)?;
+    let name = format!("checked-{}", interpreter_word(machines));
+    // Several at a time: what is missing is read and written once.
+    members.par_iter_mut().zip(installs).try_for_each(|(member, (_, tree))| {
+        let make = |into: &Path| bytecode::checked_copy(&member.tree, into);
+        member.checked = Some(machines.store.companion(tree, &name, &make)?);
+        Ok::<(), Error>(())
+    })?;
+    Ok(members)
+}
+
 /// Installs with the byte code that they happen to have: nothing in a cell
 /// can write what is missing.
 fn members_as_they_are(machines: &Machines, installs: &[(PythonModule, TreeDigest)]) -> Vec<Member> {
@@ -143,7 +159,7 @@ pub fn with_code(machines: &Machines, tree: &TreeDigest) -> Result<PathBuf> {
         copy_tree(&store.tree_path(tree), &made, Copying::Linked, None)?;
         let site = made.join(machines.interpreter.site_packages());
         if site.is_dir() {
-            crate::python::bytecode::compile(&machines.interpreter.exe, &[site], &machines.stop)?;
+            machines.compiler.compile(&[site], &machines.stop)?;
         }
         std::fs::remove_dir(into)
             .and_then(|()| std::fs::rename(&made, into))
@@ -152,10 +168,14 @@ pub fn with_code(machines: &Machines, tree: &TreeDigest) -> Result<PathBuf> {
     store.companion(tree, &companion_name(machines), &make)
 }
 
+fn companion_name(machines: &Machines) -> String {
+    format!("code-{}", interpreter_word(machines))
+}
+
 /// Byte code depends on the interpreter's magic number, which its identity
 /// covers.
-fn companion_name(machines: &Machines) -> String {
-    format!("code-{}", &machines.interpreter.identity.hex()[..16])
+fn interpreter_word(machines: &Machines) -> String {
+    machines.interpreter.identity.hex()[..16].to_owned()
 }
 
 /// Composes an environment in `staged` that will stand at `at`.
@@ -203,7 +223,7 @@ mod tests {
     use super::*;
 
     fn member(tree: &str) -> Member {
-        Member { name: "a".into(), version: "1".into(), module: None, tree: tree.into() }
+        Member { name: "a".into(), version: "1".into(), module: None, tree: tree.into(), checked: None }
     }
 
     #[test]

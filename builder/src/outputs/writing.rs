@@ -1,0 +1,301 @@
+//! A merged folder on disk: links, real folders, files of their own.
+//!
+//! Knows which file may be the same inode as an install's and which must be a
+//! copy, and does many at a time, each folder by a handle to it. Must never
+//! know what an environment is for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rayon::Scope;
+use rayon::prelude::*;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+
+use super::env::{Spec, Style, link, link_text, write};
+use super::merge::{COMPANION, Folder, Node, Source};
+use crate::error::{Error, IoContext as _, Result};
+use crate::python::bytecode::checked;
+use crate::tree::fs::copy_bytes;
+
+/// Files larger than this are hard links in a working environment.
+const LARGE: u64 = 1 << 20;
+/// What one thread does at a time: as many files cost it about a millisecond.
+const BATCH: usize = 32;
+
+/// Writes `top` below `into`, which is there.
+pub fn write_out(spec: &Spec<'_>, top: &Folder, into: &Path) -> Result<()> {
+    let writer = Writer { spec, failed: Mutex::default() };
+    let merged = rayon::scope(|scope| {
+        writer.merged(scope, (top, &Place { path: into.to_owned(), rel: PathBuf::new() }))
+    });
+    merged?;
+    writer.failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+/// A folder that is written: where it is made, and its path in the whole.
+struct Place {
+    path: PathBuf,
+    rel: PathBuf,
+}
+
+impl Place {
+    fn join(&self, name: &str) -> Self {
+        Self { path: self.path.join(name), rel: self.rel.join(name) }
+    }
+}
+
+struct Writer<'a> {
+    spec: &'a Spec<'a>,
+    /// The first failure of those that work beside each other.
+    failed: Mutex<Option<Error>>,
+}
+
+/// The entries of an install's folder by kind.
+#[derive(Default)]
+struct Entries {
+    folders: Vec<String>,
+    files: Vec<String>,
+    links: Vec<String>,
+    has_code: bool,
+}
+
+impl<'a> Writer<'a> {
+    /// A folder of several installs, or of ours.
+    fn merged<'s>(&'s self, scope: &Scope<'s>, (folder, place): (&Folder, &Place)) -> Result<()> {
+        let mut files: BTreeMap<PathBuf, (usize, Vec<String>)> = BTreeMap::new();
+        for (name, node) in folder {
+            let inner = place.join(name);
+            match node {
+                Node::Text { text, executable, .. } => write(&inner.path, text.as_bytes(), *executable)?,
+                Node::Folder(below) => {
+                    make_folder(&inner.path)?;
+                    self.merged(scope, (below, &inner))?;
+                }
+                Node::Of(source) if self.spec.style == Style::Frozen && !source.real => {
+                    let text = link_text(self.spec.store, &self.spec.at.join(&inner.rel), &source.path);
+                    link(&text, &inner.path)?;
+                }
+                Node::Of(source) if source.folder => {
+                    let (source, path) = (source.clone(), inner.path);
+                    scope.spawn(move |scope| self.told(self.whole(scope, &source, &path)));
+                }
+                Node::Of(source) => put(&source.path, &inner.path, self.spec.style)?,
+            }
+            if let (Node::Of(source), Some(module)) = (node, name.strip_suffix(".py"))
+                && let (false, Some(from)) = (source.folder, source.path.parent())
+            {
+                let modules = files.entry(from.to_owned()).or_insert((source.owner, Vec::new()));
+                modules.1.push(module.to_owned());
+            }
+        }
+        // The byte code of the modules that stand in a real folder as files,
+        // whichever installs they come from: Python looks for it beside the
+        // name it imports, not beside the file a link leads to.
+        files.iter().try_for_each(|(from, (owner, modules))| {
+            let modules = modules.iter().map(String::as_str).collect();
+            self.byte_code((from, *owner), &modules, &place.path)
+        })
+    }
+
+    /// A folder of one install, with all below it.
+    fn whole<'s>(&'s self, scope: &Scope<'s>, source: &Source, into: &Path) -> Result<()> {
+        let doing = || format!("failed to put `{}` at `{}`", source.path.display(), into.display());
+        make_folder(into)?;
+        let from = open_folder(&source.path).doing(doing)?;
+        let entries = entries(&from, &source.path)?;
+        let to = open_folder(into).doing(doing)?;
+        for name in entries.folders {
+            let below = Source { path: source.path.join(&name), ..source.clone() };
+            let into = into.join(&name);
+            scope.spawn(move |scope| self.told(self.whole(scope, &below, &into)));
+        }
+        for name in &entries.links {
+            put(&source.path.join(name), &into.join(name), self.spec.style)?;
+        }
+        let style = self.spec.style;
+        entries.files.par_chunks(BATCH).try_for_each_init(
+            || vec![0u8; 1 << 16],
+            |buffer, names| {
+                names.iter().try_for_each(|name| {
+                    let put = put_at((from.as_fd(), to.as_fd()), name, (style, buffer));
+                    put.doing(|| {
+                        format!(
+                            "failed to put `{}` in `{}`",
+                            source.path.join(name).display(),
+                            into.display()
+                        )
+                    })
+                })
+            },
+        )?;
+        if !entries.has_code {
+            return Ok(());
+        }
+        let modules = entries.files.iter().filter_map(|name| name.strip_suffix(".py")).collect();
+        self.byte_code((&source.path, source.owner), &modules, into)
+    }
+
+    /// The byte code of some modules of an install's folder.
+    fn byte_code(&self, (from, owner): (&Path, usize), modules: &BTreeSet<&str>, into: &Path) -> Result<()> {
+        let member = &self.spec.members[owner];
+        let kept = match (self.spec.style, &member.checked, from.strip_prefix(&member.tree)) {
+            (Style::Working, Some(checked), Ok(rel)) => Some(checked.join(rel).join(COMPANION)),
+            _ => None,
+        };
+        let convert = self.spec.style == Style::Working && kept.is_none();
+        let cache = kept.unwrap_or_else(|| from.join(COMPANION));
+        let doing = || format!("failed to put `{}` at `{}`", cache.display(), into.display());
+        let folder = match open_folder(&cache) {
+            Err(e) if e == rustix::io::Errno::NOENT => return Ok(()),
+            other => other.doing(doing)?,
+        };
+        let found: Vec<String> =
+            entries(&folder, &cache)?.files.into_iter().filter(|n| modules.contains(module_of(n))).collect();
+        if found.is_empty() {
+            return Ok(());
+        }
+        let to = into.join(COMPANION);
+        make_folder(&to)?;
+        let handle = open_folder(&to).doing(doing)?;
+        found.par_chunks(2 * BATCH).try_for_each(|names| {
+            names.iter().try_for_each(|name| {
+                if convert {
+                    return put_checked(&cache.join(name), &to.join(name));
+                }
+                match rustix::fs::linkat(&folder, name, &handle, name, AtFlags::empty()) {
+                    Ok(()) => Ok(()),
+                    Err(_) => put(&cache.join(name), &to.join(name), self.spec.style),
+                }
+            })
+        })
+    }
+
+    /// Keeps a failure of work that nobody waits for.
+    fn told(&self, done: Result<()>) {
+        if let Err(error) = done {
+            self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+    }
+}
+
+/// The module a file of byte code is of: `x` of `x.cpython-311.pyc`; nothing
+/// for another file.
+fn module_of(file: &str) -> &str {
+    let Some((stem, tag)) = file.strip_suffix(".pyc").and_then(|s| s.rsplit_once('.')) else { return "" };
+    // The tag has no dot, an optimisation level (`.opt-1`) has one.
+    match tag.strip_prefix("opt-") {
+        Some(_) => stem.rsplit_once('.').map_or(stem, |(module, _)| module),
+        None => stem,
+    }
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    match fs::create_dir(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        other => other.doing(|| format!("failed to make `{}`", path.display())),
+    }
+}
+
+fn open_folder(path: &Path) -> rustix::io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map(File::from)
+}
+
+fn entries(folder: &File, path: &Path) -> Result<Entries> {
+    let doing = || format!("failed to list `{}`", path.display());
+    let mut found = Entries::default();
+    for entry in Dir::read_from(folder).doing(doing)? {
+        let entry = entry.doing(doing)?;
+        let name =
+            entry.file_name().to_str().map_err(|_| format!("the name {:?} is not UTF-8", entry.file_name()));
+        let name = name.doing(doing)?;
+        let kind = match entry.file_type() {
+            // Not every file system says it in the listing.
+            FileType::Unknown => {
+                let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).doing(doing)?;
+                FileType::from_raw_mode(stat.st_mode)
+            }
+            kind => kind,
+        };
+        match kind {
+            FileType::Directory if matches!(name, "." | "..") => {}
+            FileType::Directory if name == COMPANION => found.has_code = true,
+            FileType::Directory => found.folders.push(name.to_owned()),
+            FileType::Symlink => found.links.push(name.to_owned()),
+            _ => found.files.push(name.to_owned()),
+        }
+    }
+    Ok(found)
+}
+
+/// Whether nobody edits such a file in place, so that it may be shared.
+fn is_native(name: &str) -> bool {
+    [".so", ".dylib", ".a"].iter().any(|end| name.ends_with(end))
+}
+
+/// A regular file of a folder in another, by the same name: a hard link where
+/// nobody edits it in place, else a copy.
+fn put_at(
+    (from, to): (BorrowedFd<'_>, BorrowedFd<'_>),
+    name: &str,
+    (style, buffer): (Style, &mut [u8]),
+) -> std::io::Result<()> {
+    let linked = || rustix::fs::linkat(from, name, to, name, AtFlags::empty()).is_ok();
+    let shared = style != Style::Working || is_native(name);
+    if shared && linked() {
+        return Ok(());
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut source = File::from(rustix::fs::openat(from, name, flags, Mode::empty())?);
+    let stat = rustix::fs::fstat(&source)?;
+    if !shared && u64::try_from(stat.st_size).is_ok_and(|size| size > LARGE) && linked() {
+        return Ok(());
+    }
+    // The umask of this process is 022: no second call for the mode.
+    let mode = Mode::from_raw_mode(if stat.st_mode & 0o111 == 0 { 0o644 } else { 0o755 });
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut target = File::from(rustix::fs::openat(to, name, flags, mode)?);
+    copy_bytes(&mut source, &mut target, buffer)
+}
+
+/// The same by paths, for a file or link that may get another name.
+fn put(from: &Path, to: &Path, style: Style) -> Result<()> {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let doing = || format!("failed to put `{}` at `{}`", from.display(), to.display());
+    let meta = fs::symlink_metadata(from).doing(doing)?;
+    if meta.file_type().is_symlink() {
+        let target = fs::read_link(from).doing(doing)?;
+        return symlink(target, to).doing(doing);
+    }
+    let shared = style != Style::Working || is_native(&from.to_string_lossy()) || meta.len() > LARGE;
+    if shared && fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    fs::copy(from, to).doing(doing)?;
+    let mode = if meta.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 };
+    fs::set_permissions(to, fs::Permissions::from_mode(mode)).doing(doing)
+}
+
+/// Byte code of its own that asks for the source's hash, where no install
+/// keeps such.
+fn put_checked(from: &Path, to: &Path) -> Result<()> {
+    let code = fs::read(from).doing(|| format!("failed to read `{}`", from.display()))?;
+    let Some(code) = checked(&code) else { return Ok(()) };
+    let doing = || format!("failed to write `{}`", to.display());
+    File::create_new(to).and_then(|mut file| file.write_all(&code)).doing(doing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::module_of;
+
+    #[test]
+    fn byte_code_names_its_module() {
+        let names = ["x.cpython-311.pyc", "x.cpython-311.opt-1.pyc", "a.b.cpython-313t.pyc", "x.py", "notes"];
+        assert_eq!(names.map(module_of), ["x", "x", "a.b", "", ""]);
+    }
+}
