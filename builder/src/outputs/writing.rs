@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -259,7 +259,13 @@ fn put_at(
     let mode = Mode::from_raw_mode(if stat.st_mode & 0o111 == 0 { 0o644 } else { 0o755 });
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut target = File::from(rustix::fs::openat(to, name, flags, mode)?);
-    copy_bytes(&mut source, &mut target, buffer)
+    let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
+    if size > buffer.len() {
+        return copy_bytes(&mut source, &mut target, buffer);
+    }
+    // Nobody writes to an install: no second read to find its end.
+    source.read_exact(&mut buffer[..size])?;
+    target.write_all(&buffer[..size])
 }
 
 /// The same by paths, for a file or link that may get another name.

@@ -108,6 +108,16 @@ struct Entry {
 
 /// Reads every file of an archive, sorted by path. On failure, every reason.
 pub fn read(archive: &[u8], limits: &Limits) -> Result<Vec<Member>, Vec<String>> {
+    read_some(archive, limits, |_| true)
+}
+
+/// The same for the files that are wanted; the others are not decompressed,
+/// but the archive has to be sound as a whole.
+pub fn read_some(
+    archive: &[u8],
+    limits: &Limits,
+    wanted: impl Fn(&RelPath) -> bool,
+) -> Result<Vec<Member>, Vec<String>> {
     let (entries, directory) = entries(archive, limits).map_err(|e| vec![e])?;
     let mut problems = collisions(&entries);
     let total: u128 = entries.iter().map(|e| u128::from(e.size)).sum();
@@ -130,7 +140,8 @@ pub fn read(archive: &[u8], limits: &Limits) -> Result<Vec<Member>, Vec<String>>
             return Err(vec![format!("`{a}` and `{b}` overlap")]);
         }
     }
-    let files: Vec<(usize, &Entry)> = entries.iter().enumerate().filter(|(_, e)| !e.folder).collect();
+    let is_wanted = |e: &Entry| !e.folder && wanted(&e.path);
+    let files: Vec<(usize, &Entry)> = entries.iter().enumerate().filter(|(_, e)| is_wanted(e)).collect();
     let results: Vec<Result<Member, String>> = files
         .par_iter()
         .map(|(i, entry)| {

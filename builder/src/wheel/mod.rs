@@ -15,6 +15,7 @@ use recipes::diag::{Code, Finding, Severity};
 use recipes::name::{PackageName, Version};
 
 use crate::error::{Error, Kind};
+use crate::tree::RelPath;
 
 mod adopt;
 pub mod archive;
@@ -81,6 +82,10 @@ fn wrong(code: Code, message: impl Into<String>) -> Finding {
     finding(Severity::Error, code, message)
 }
 
+fn unreadable(reasons: Vec<String>) -> Vec<Finding> {
+    reasons.into_iter().map(|e| wrong(codes::ARCHIVE, e)).collect()
+}
+
 /// Findings as one error: what was being done, and every error as a cause.
 pub fn as_error(doing: impl Into<String>, findings: &[Finding]) -> Error {
     let mut error = Error::new(Kind::Build, doing);
@@ -95,9 +100,40 @@ impl Wheel {
     /// Reads a wheel of the given file name; the errors are all that is wrong.
     pub fn parse(file_name: &str, bytes: &[u8]) -> Result<Self, Vec<Finding>> {
         let name = WheelName::from_str(file_name).map_err(|e| vec![wrong(codes::FILE_NAME, e)])?;
-        let members = archive::read(bytes, &Limits::default())
-            .map_err(|all| all.into_iter().map(|e| wrong(codes::ARCHIVE, e)).collect::<Vec<_>>())?;
+        let members = archive::read(bytes, &Limits::default()).map_err(unreadable)?;
         Self::from_members(name, members)
+    }
+
+    /// Reads a wheel that [`finish`] made: its RECORD was true when it was
+    /// written, and what a disk does to a file since, the archive's own
+    /// checksums tell.
+    pub fn parse_finished(file_name: &str, bytes: &[u8]) -> Result<Self, Vec<Finding>> {
+        let name = WheelName::from_str(file_name).map_err(|e| vec![wrong(codes::FILE_NAME, e)])?;
+        let members = archive::read(bytes, &Limits::default()).map_err(unreadable)?;
+        let dist_info = find_dist_info(&members).map_err(|e| vec![wrong(codes::DIST_INFO, e)])?;
+        let lines = get(&members, &format!("{dist_info}/RECORD"))
+            .ok_or_else(|| vec!["it is missing".to_owned()])
+            .and_then(record::parse)
+            .map_err(|all| {
+                all.into_iter().map(|e| wrong(codes::RECORD, format!("RECORD: {e}"))).collect::<Vec<_>>()
+            })?;
+        Self::from_true_members(name, members, lines)
+    }
+
+    /// Requires-Dist of a wheel that [`finish`] made, without reading its
+    /// other files.
+    pub fn requires_of_finished(bytes: &[u8]) -> Result<Vec<String>, Vec<Finding>> {
+        let is_metadata = |path: &RelPath| {
+            path.as_str()
+                .split_once('/')
+                .is_some_and(|(top, file)| top.ends_with(".dist-info") && file == "METADATA")
+        };
+        let members = archive::read_some(bytes, &Limits::default(), is_metadata).map_err(unreadable)?;
+        let dist_info = find_dist_info(&members).map_err(|e| vec![wrong(codes::DIST_INFO, e)])?;
+        let text = get(&members, &format!("{dist_info}/METADATA")).unwrap_or_default();
+        let metadata = Headers::parse(text)
+            .map_err(|e| vec![wrong(codes::METADATA, format!("METADATA cannot be read: {e}"))])?;
+        Ok(metadata.values("Requires-Dist"))
     }
 
     /// A wheel of these files, sorted by path; RECORD must be true of them.

@@ -58,6 +58,26 @@ fn by_another_writer(toy: &Toy) -> Vec<u8> {
 }
 
 #[test]
+fn a_finished_wheel_is_read_without_hashing_it_again() {
+    let (toy, relax) = (demo(), Relax::default());
+    let name = toy.file_name();
+    let finished = finish(&name, &toy.bytes(), &spec(&relax)).unwrap();
+    let read = Wheel::parse_finished(&name, &finished.bytes).unwrap();
+    assert_eq!(read.members, Wheel::parse(&name, &finished.bytes).unwrap().members);
+    assert_eq!(read.record, finished.wheel.record);
+    assert_eq!(Wheel::requires_of_finished(&finished.bytes).unwrap(), read.requires());
+    assert_eq!(read.requires().len(), 2);
+    // A byte of a file that changed on the disk.
+    let mut broken = finished.bytes.clone();
+    let first = 30 + "demo/__init__.py".len();
+    broken[first] ^= 1;
+    let told = text(&Wheel::parse_finished(&name, &broken).unwrap_err());
+    assert!(told.contains("`demo/__init__.py`: it"), "{told}");
+    assert!(Wheel::parse_finished(&name, &broken[..broken.len() - 1]).is_err());
+    assert!(Wheel::requires_of_finished(&broken[..broken.len() - 1]).is_err());
+}
+
+#[test]
 fn finishing_gives_the_same_bytes_whatever_the_writer_did() {
     let (toy, relax) = (demo(), Relax::default());
     let name = toy.file_name();

@@ -138,7 +138,7 @@ pub fn install(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
         adopted(&root)?
     } else {
         let (digest, name) = blob(inputs[0]);
-        let read = Wheel::parse(name, &read(steps, digest)?)
+        let read = Wheel::parse_finished(name, &read(steps, digest)?)
             .map_err(|all| refused("wheel", "the wheel cannot be read", &all).expect("it has errors"))?;
         let installed =
             wheel::install(&read, &layout, &root).map_err(|e| trouble(e, "the wheel cannot be installed"))?;
@@ -227,8 +227,8 @@ fn install_phases(
 /// Requires-Dist against the names and versions of the run-time closure.
 pub fn verify(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     let start = Instant::now();
-    let (digest, name) = blob(inputs[0]);
-    let read = Wheel::parse(name, &read(steps, digest)?)
+    let (digest, _) = blob(inputs[0]);
+    let requires = Wheel::requires_of_finished(&read(steps, digest)?)
         .map_err(|all| refused("wheel", "the wheel cannot be read", &all).expect("it has errors"))?;
     let closure = steps.set.run_closure(step.recipe, &[]).map_err(|all| {
         refused("closure", "the run-time closure does not close", &all).expect("it has errors")
@@ -239,7 +239,7 @@ pub fn verify(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
         .map(|m| (steps.set.get(m.id).pname.clone(), steps.set.get(m.id).version.clone()))
         .collect();
     let recipe = steps.recipe(step);
-    let found = wheel::verify(recipe.pname.as_ref(), &read.requires(), steps.set.target(), &have);
+    let found = wheel::verify(recipe.pname.as_ref(), &requires, steps.set.target(), &have);
     let (line, _) = recipe.place.line_col();
     let message = format!("the wheel requires what the recipe ({}:{line}) does not give", recipe.file.path);
     match refused("requires-dist", &message, &found) {
