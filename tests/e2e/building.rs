@@ -354,6 +354,11 @@ fn what_is_edited_in_a_working_environment_counts() {
     let output = Command::new(world.work("venv/bin/python")).args(["-I", "-c", code]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "new new\n", "{output:?}");
     assert_eq!(world.ok(&["run", "hub", "--", "python", "-c", code]).stdout, "old 1.0\n");
+    // The interpreter wrote new byte code there: in the place of its links.
+    world.ok(&["store", "verify"]);
+    world.ok(&["env", "hub", "--out", "second"]);
+    let output = Command::new(world.work("second/bin/python")).args(["-I", "-c", code]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "old 1.0\n", "{output:?}");
 }
 
 #[test]

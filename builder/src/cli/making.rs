@@ -27,6 +27,7 @@ pub fn request(common: &Common, goals: &GoalArgs, flags: &RunFlags) -> Result<Re
         depth: if flags.no_check { Depth::Installs } else { Depth::Checked },
         tests: if flags.no_check { Tests::None } else { Tests::Goals },
         joined: false,
+        results: false,
         settings: settings(common, flags.keep_failed)?,
         fail_fast: flags.fail_fast,
     })
@@ -39,6 +40,7 @@ pub fn build(ambient: &Ambient, common: &Common, args: &BuildArgs) -> Outcome {
         (request.depth, request.tests) = (Depth::Wheels, Tests::None);
     }
     let no_link = args.no_link || args.wheels_only;
+    request.results = !no_link;
     if args.dry_run {
         return super::reading::show_plan(ambient, common, &request);
     }

@@ -20,7 +20,7 @@ pub fn env(ambient: &Ambient, common: &Common, args: &EnvArgs) -> Outcome {
     let mut request = request(common, &goals, &args.flags)?;
     request.depth = request.depth.max(Depth::Installs);
     request.tests = Tests::None;
-    request.joined = true;
+    (request.joined, request.results) = (true, true);
     let (planned, mut built) = match build(ambient, common, (&request, &args.flags), &|_| Ok(()))? {
         Ran::Done(done) => *done,
         Ran::Refused(kind) => return Ok(Some(kind)),

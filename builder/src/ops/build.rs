@@ -31,6 +31,8 @@ pub struct Planned {
     pub machines: Machines,
     /// What was asked for.
     pub goals: Vec<Goal>,
+    /// As in the request.
+    pub results: bool,
     /// Warnings, and what is doubtful in the recipes.
     pub findings: Vec<Finding>,
     /// What was left out, with the reason.
@@ -63,6 +65,9 @@ pub struct Request {
     /// The goals are for one environment: one version of each name among all
     /// their closures together; a word may name an `[env.NAME]`.
     pub joined: bool,
+    /// Results or environments are made of what is installed: its byte code is
+    /// wanted anyway, so imports are checked with it.
+    pub results: bool,
     /// The machine.
     pub settings: Settings,
     /// Start nothing more after a failure.
@@ -126,6 +131,7 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
             set,
             machines,
             goals: wanted.goals,
+            results: request.results,
             findings,
             left_out: wanted.left_out,
             local,
@@ -175,7 +181,8 @@ pub struct Built {
 /// Runs a plan.
 pub fn run(planned: &Planned, fail_fast: bool, watch: &mut dyn FnMut(&Event)) -> Result<Built> {
     let machines = &planned.machines;
-    let steps = Steps::new(&planned.set, &planned.loaded, &planned.local, machines);
+    let mut steps = Steps::new(&planned.set, &planned.loaded, &planned.local, machines);
+    steps.results = planned.results;
     let options = Options {
         lanes: Lanes {
             jobs: machines.jobs,

@@ -60,7 +60,6 @@ pub fn closure_members(
                 version: recipe.version.to_string(),
                 module: None,
                 tree: with_code(&planned.machines, tree)?,
-                checked: None,
             });
             continue;
         }

@@ -2,12 +2,14 @@
 //!
 //! *Frozen*: pieces of site-packages are links into the installs; nobody
 //! writes to it. *Working*: files of its own, so that pip and people may
-//! change it. What people edit is copied there: installers replace files by a new one and a rename, but
-//! editors, `sed -i` on a hard link's other name and pip's own `.pth` edits
-//! write in place, and as root no mode stops them. Only compiled files and
-//! files of a MiB and more are hard links: nobody edits these in place. Byte
-//! code comes along in each kind, in a working one the kind that notices
-//! edits; it is a hard link too, since Python replaces it by a new file.
+//! change it. What people edit is copied there: installers replace files by a
+//! new one and a rename, but editors, `sed -i` on a hard link's other name and
+//! pip's own `.pth` edits write in place, and as root no mode stops them. Only
+//! compiled files, files of a MiB and more, and formats that are only read
+//! (time zones, message catalogs, pictures, fonts) are hard links: nobody edits
+//! these in place. Byte code comes along in each kind, in a working one the
+//! kind that notices edits; it is a hard link too, since Python replaces it by
+//! a new file.
 //!
 //! Knows links and launchers. Must never know how an install came to be.
 

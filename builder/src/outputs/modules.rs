@@ -38,9 +38,6 @@ pub struct Member {
     pub module: Option<PythonModule>,
     /// Its install tree.
     pub tree: PathBuf,
-    /// Where byte code that notices edits lies, by the paths of the tree; it
-    /// is made anew for each working environment where there is none.
-    pub checked: Option<PathBuf>,
 }
 
 impl Member {
@@ -51,7 +48,6 @@ impl Member {
             version: module.version.clone(),
             module: Some(module),
             tree: tree.into(),
-            checked: None,
         }
     }
 

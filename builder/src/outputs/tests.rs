@@ -12,6 +12,7 @@ use super::env::{Composed, Spec, Style, compose};
 use super::launcher::UserSite;
 use super::modules::{Host, Member};
 use crate::key::Digest;
+use crate::tree::fs::{Copying, copy_tree};
 use crate::wheel::toy::{Toy, toy};
 use crate::wheel::{Layout, Trouble, install};
 
@@ -100,6 +101,7 @@ fn three(trees: &Path) -> Vec<Member> {
                 "lib-1.0.data/scripts/body.py",
                 "#!python -O\nfrom __future__ import annotations\nimport sys, lib\nprint('body', __file__, sys.argv[1:], sys.flags.optimize)\n",
             ),
+            ("lib/zone", "TZif2\0\0"),
             ("lib-1.0.data/scripts/plain", "#!/bin/sh\necho plain \"$@\"\n"),
             ("lib-1.0.data/data/share/man/man1/lib.1", "manual\n"),
         ],
@@ -185,6 +187,8 @@ fn frozen_links_whole_packages_and_working_keeps_the_store_apart() {
     assert!(is_link(frozen.folder.join(&site).join("space/a")));
     let file = working.folder.join(&site).join("lib/__init__.py");
     assert_eq!(fs::metadata(&file).unwrap().nlink(), 1);
+    let zone = working.folder.join(&site).join("lib/zone");
+    assert!(fs::metadata(&zone).unwrap().nlink() > 1, "what is only read is shared");
     let record = fs::read_to_string(working.folder.join(&site).join("lib-1.0.dist-info/RECORD")).unwrap();
     let listed = |line: &str| record.lines().any(|l| l.starts_with(line));
     assert!(
@@ -207,6 +211,18 @@ fn code_of(python: &Path, module: &str) -> String {
     run(python, &["-B", "-c", &code])
 }
 
+/// The same install with byte code that notices edits.
+fn to_edit(member: &Member) -> Member {
+    let tree = member.tree.with_extension("edit");
+    copy_tree(&member.tree, &tree, Copying::Linked, None).unwrap();
+    let caches = Command::new("find").arg(&tree).args(["-name", "__pycache__"]).output().unwrap();
+    for cache in ok(caches).lines() {
+        fs::remove_dir_all(cache).unwrap();
+    }
+    crate::python::bytecode::checked_copy(&member.tree, &tree).unwrap();
+    Member { tree, ..member.clone() }
+}
+
 #[test]
 fn byte_code_comes_along_and_notices_edits_where_people_may_edit() {
     let dir = tempfile::tempdir().unwrap();
@@ -221,8 +237,11 @@ fn byte_code_comes_along_and_notices_edits_where_people_may_edit() {
     let modules = ["pkg", "pkg.sub.deep", "pkg.sub.more", "space.a", "space.b", "top"];
     for (style, flags) in [(Style::Frozen, "1"), (Style::Solid, "1"), (Style::Working, "3")] {
         let at = dir.path().join(format!("{style:?}"));
-        let made =
-            make(&at, &[one.clone(), two.clone()], style).unwrap_or_else(|f| panic!("{}", messages(&f)));
+        let members = match style {
+            Style::Working => [&one, &two].map(|m| to_edit(m)),
+            _ => [one.clone(), two.clone()],
+        };
+        let made = make(&at, &members, style).unwrap_or_else(|f| panic!("{}", messages(&f)));
         let python = made.folder.join("bin/python");
         for module in modules {
             assert_eq!(code_of(&python, module), format!("{flags} old"), "{module}, {style:?}");

@@ -18,13 +18,27 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use super::env::{Spec, Style, link, link_text, write};
 use super::merge::{COMPANION, Folder, Node, Source};
 use crate::error::{Error, IoContext as _, Result};
-use crate::python::bytecode::checked;
 use crate::tree::fs::copy_bytes;
 
 /// Files larger than this are hard links in a working environment.
 const LARGE: u64 = 1 << 20;
+/// How files begin that tools make from others and programs only read: time
+/// zones, message catalogs of both byte orders, pictures, fonts. Packages have
+/// them by the hundred.
+const ONLY_READ: [&[u8]; 8] = [
+    b"TZif",
+    b"\xde\x12\x04\x95",
+    b"\x95\x04\x12\xde",
+    b"\x89PNG",
+    b"GIF8",
+    b"\xff\xd8\xff",
+    b"wOFF",
+    b"wOF2",
+];
 /// What one thread does at a time: as many files cost it about a millisecond.
 const BATCH: usize = 32;
+/// Larger files are copied in pieces, in the kernel where it can.
+const BUFFER: usize = 1 << 16;
 
 /// Writes `top` below `into`, which is there.
 pub fn write_out(spec: &Spec<'_>, top: &Folder, into: &Path) -> Result<()> {
@@ -63,10 +77,10 @@ struct Entries {
     has_code: bool,
 }
 
-impl<'a> Writer<'a> {
+impl Writer<'_> {
     /// A folder of several installs, or of ours.
     fn merged<'s>(&'s self, scope: &Scope<'s>, (folder, place): (&Folder, &Place)) -> Result<()> {
-        let mut files: BTreeMap<PathBuf, (usize, Vec<String>)> = BTreeMap::new();
+        let mut modules: BTreeMap<&Path, BTreeSet<&str>> = BTreeMap::new();
         for (name, node) in folder {
             let inner = place.join(name);
             match node {
@@ -88,17 +102,13 @@ impl<'a> Writer<'a> {
             if let (Node::Of(source), Some(module)) = (node, name.strip_suffix(".py"))
                 && let (false, Some(from)) = (source.folder, source.path.parent())
             {
-                let modules = files.entry(from.to_owned()).or_insert((source.owner, Vec::new()));
-                modules.1.push(module.to_owned());
+                modules.entry(from).or_default().insert(module);
             }
         }
         // The byte code of the modules that stand in a real folder as files,
         // whichever installs they come from: Python looks for it beside the
         // name it imports, not beside the file a link leads to.
-        files.iter().try_for_each(|(from, (owner, modules))| {
-            let modules = modules.iter().map(String::as_str).collect();
-            self.byte_code((from, *owner), &modules, &place.path)
-        })
+        modules.iter().try_for_each(|(from, modules)| byte_code(from, modules, &place.path))
     }
 
     /// A folder of one install, with all below it.
@@ -118,7 +128,7 @@ impl<'a> Writer<'a> {
         }
         let style = self.spec.style;
         entries.files.par_chunks(BATCH).try_for_each_init(
-            || vec![0u8; 1 << 16],
+            || vec![0u8; BUFFER],
             |buffer, names| {
                 names.iter().try_for_each(|name| {
                     let put = put_at((from.as_fd(), to.as_fd()), name, (style, buffer));
@@ -136,42 +146,7 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         let modules = entries.files.iter().filter_map(|name| name.strip_suffix(".py")).collect();
-        self.byte_code((&source.path, source.owner), &modules, into)
-    }
-
-    /// The byte code of some modules of an install's folder.
-    fn byte_code(&self, (from, owner): (&Path, usize), modules: &BTreeSet<&str>, into: &Path) -> Result<()> {
-        let member = &self.spec.members[owner];
-        let kept = match (self.spec.style, &member.checked, from.strip_prefix(&member.tree)) {
-            (Style::Working, Some(checked), Ok(rel)) => Some(checked.join(rel).join(COMPANION)),
-            _ => None,
-        };
-        let convert = self.spec.style == Style::Working && kept.is_none();
-        let cache = kept.unwrap_or_else(|| from.join(COMPANION));
-        let doing = || format!("failed to put `{}` at `{}`", cache.display(), into.display());
-        let folder = match open_folder(&cache) {
-            Err(e) if e == rustix::io::Errno::NOENT => return Ok(()),
-            other => other.doing(doing)?,
-        };
-        let found: Vec<String> =
-            entries(&folder, &cache)?.files.into_iter().filter(|n| modules.contains(module_of(n))).collect();
-        if found.is_empty() {
-            return Ok(());
-        }
-        let to = into.join(COMPANION);
-        make_folder(&to)?;
-        let handle = open_folder(&to).doing(doing)?;
-        found.par_chunks(2 * BATCH).try_for_each(|names| {
-            names.iter().try_for_each(|name| {
-                if convert {
-                    return put_checked(&cache.join(name), &to.join(name));
-                }
-                match rustix::fs::linkat(&folder, name, &handle, name, AtFlags::empty()) {
-                    Ok(()) => Ok(()),
-                    Err(_) => put(&cache.join(name), &to.join(name), self.spec.style),
-                }
-            })
-        })
+        byte_code(&source.path, &modules, into)
     }
 
     /// Keeps a failure of work that nobody waits for.
@@ -180,6 +155,32 @@ impl<'a> Writer<'a> {
             self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
     }
+}
+
+/// The byte code of some modules of an install's folder, always linked: an
+/// interpreter that finds it stale writes a new file in its place.
+fn byte_code(from: &Path, modules: &BTreeSet<&str>, into: &Path) -> Result<()> {
+    let cache = from.join(COMPANION);
+    let doing = || format!("failed to put `{}` at `{}`", cache.display(), into.display());
+    let folder = match open_folder(&cache) {
+        Err(rustix::io::Errno::NOENT) => return Ok(()),
+        other => other.doing(doing)?,
+    };
+    let found: Vec<String> =
+        entries(&folder, &cache)?.files.into_iter().filter(|n| modules.contains(module_of(n))).collect();
+    if found.is_empty() {
+        return Ok(());
+    }
+    let to = into.join(COMPANION);
+    make_folder(&to)?;
+    let to = open_folder(&to).doing(doing)?;
+    found.par_chunks(BATCH).try_for_each_init(
+        || vec![0u8; BUFFER],
+        |buffer, names| {
+            let both = (folder.as_fd(), to.as_fd());
+            names.iter().try_for_each(|name| put_at(both, name, (Style::Frozen, buffer))).doing(doing)
+        },
+    )
 }
 
 /// The module a file of byte code is of: `x` of `x.cpython-311.pyc`; nothing
@@ -255,17 +256,20 @@ fn put_at(
     if !shared && u64::try_from(stat.st_size).is_ok_and(|size| size > LARGE) && linked() {
         return Ok(());
     }
+    let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
+    // Nobody writes to an install: no second read to find its end.
+    let whole = size <= buffer.len();
+    if whole {
+        source.read_exact(&mut buffer[..size])?;
+        if !shared && ONLY_READ.iter().any(|start| buffer[..size].starts_with(start)) && linked() {
+            return Ok(());
+        }
+    }
     // The umask of this process is 022: no second call for the mode.
     let mode = Mode::from_raw_mode(if stat.st_mode & 0o111 == 0 { 0o644 } else { 0o755 });
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut target = File::from(rustix::fs::openat(to, name, flags, mode)?);
-    let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
-    if size > buffer.len() {
-        return copy_bytes(&mut source, &mut target, buffer);
-    }
-    // Nobody writes to an install: no second read to find its end.
-    source.read_exact(&mut buffer[..size])?;
-    target.write_all(&buffer[..size])
+    if whole { target.write_all(&buffer[..size]) } else { copy_bytes(&mut source, &mut target, buffer) }
 }
 
 /// The same by paths, for a file or link that may get another name.
@@ -284,15 +288,6 @@ fn put(from: &Path, to: &Path, style: Style) -> Result<()> {
     fs::copy(from, to).doing(doing)?;
     let mode = if meta.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 };
     fs::set_permissions(to, fs::Permissions::from_mode(mode)).doing(doing)
-}
-
-/// Byte code of its own that asks for the source's hash, where no install
-/// keeps such.
-fn put_checked(from: &Path, to: &Path) -> Result<()> {
-    let code = fs::read(from).doing(|| format!("failed to read `{}`", from.display()))?;
-    let Some(code) = checked(&code) else { return Ok(()) };
-    let doing = || format!("failed to write `{}`", to.display());
-    File::create_new(to).and_then(|mut file| file.write_all(&code)).doing(doing)
 }
 
 #[cfg(test)]

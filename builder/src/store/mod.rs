@@ -18,6 +18,7 @@
 //! `trees` and in the realisations holds an absolute path, so a copy of the
 //! folder works anywhere.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -68,6 +69,8 @@ struct Inner {
     session: OnceLock<Session>,
     /// Held by the thread that enters the session.
     entering: Mutex<()>,
+    /// Companions that threads of this process make: two never make the same.
+    making: Mutex<BTreeMap<PathBuf, Arc<Mutex<()>>>>,
 }
 
 const FOLDERS: [&str; 6] = ["blobs", "trees", "local", "envs", "locks", "tmp"];
@@ -83,7 +86,13 @@ impl Store {
         }
         let state = State::open(&root.join("state.sqlite")).map_err(|e| e.within(doing()))?;
         Ok(Self {
-            inner: Arc::new(Inner { root, state, session: OnceLock::new(), entering: Mutex::new(()) }),
+            inner: Arc::new(Inner {
+                root,
+                state,
+                session: OnceLock::new(),
+                entering: Mutex::new(()),
+                making: Mutex::default(),
+            }),
         })
     }
 

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
 
 use super::input::Input;
 use super::{Store, TempDir, explain, fan_out, make_folder};
@@ -92,6 +93,15 @@ impl Store {
         let base = fan_out(&self.root().join("local"), &of.0);
         let target = base.join(name);
         let doing = || format!("failed to make `{}`", target.display());
+        // Whoever is second waits for the first, instead of doing it again.
+        let making = {
+            let mut all = self.inner.making.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(target.clone()).or_default())
+        };
+        let _alone = making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(there) = self.companion_of(of, name) {
+            return Ok(there);
+        }
         let temp = self.temp_dir()?;
         let staged = temp.path().join("companion");
         make_folder(&staged).map_err(|e| explain(e, doing()))?;

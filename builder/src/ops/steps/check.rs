@@ -63,7 +63,9 @@ pub fn imports(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     if modules.is_empty() {
         return Ok(passed(steps, start.elapsed(), None));
     }
-    let action = import_action(&spec(steps, step, (inputs, Purpose::Imports))?, &modules);
+    // Made before, byte code that is wanted later saves its part of the check.
+    let purpose = if steps.results { Purpose::Check } else { Purpose::Imports };
+    let action = import_action(&spec(steps, step, (inputs, purpose))?, &modules);
     finish(steps, step, (&action, start), read_imports)
 }
 

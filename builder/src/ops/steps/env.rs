@@ -32,7 +32,8 @@ pub enum Purpose {
     /// `/env` of tests.
     Check,
     /// `/env` of an import check, which imports a few modules of each package
-    /// once. Compiling all of them first takes longer than that.
+    /// once. Compiling all of them first takes longer than that; where their
+    /// byte code is wanted anyway, it is one of tests.
     Imports,
 }
 
@@ -128,11 +129,9 @@ pub fn members(machines: &Machines, installs: &[(PythonModule, TreeDigest)]) -> 
 /// The same for an environment whose files people edit.
 pub fn members_to_edit(machines: &Machines, installs: &[(PythonModule, TreeDigest)]) -> Result<Vec<Member>> {
     let mut members = members(machines, installs)?;
-    let name = format!("checked-{}", interpreter_word(machines));
-    // Several at a time: what is missing is read and written once.
+    // Several at a time: where it is missing, all of it is read and written.
     members.par_iter_mut().zip(installs).try_for_each(|(member, (_, tree))| {
-        let make = |into: &Path| bytecode::checked_copy(&member.tree, into);
-        member.checked = Some(machines.store.companion(tree, &name, &make)?);
+        member.tree = with_checked_code(machines, tree, &member.tree)?;
         Ok::<(), Error>(())
     })?;
     Ok(members)
@@ -161,11 +160,28 @@ pub fn with_code(machines: &Machines, tree: &TreeDigest) -> Result<PathBuf> {
         if site.is_dir() {
             machines.compiler.compile(&[site], &machines.stop)?;
         }
-        std::fs::remove_dir(into)
-            .and_then(|()| std::fs::rename(&made, into))
-            .doing(|| format!("failed to make `{}`", into.display()))
+        replace(into, &made)
     };
     store.companion(tree, &companion_name(machines), &make)
+}
+
+/// The companion of an install that holds byte code which notices edits, made
+/// of the one that has the other kind.
+fn with_checked_code(machines: &Machines, tree: &TreeDigest, code: &Path) -> Result<PathBuf> {
+    let store = &machines.store;
+    let make = |into: &Path| {
+        let made = into.with_extension("tree");
+        copy_tree(&store.tree_path(tree), &made, Copying::Linked, None)?;
+        bytecode::checked_copy(code, &made)?;
+        replace(into, &made)
+    };
+    store.companion(tree, &format!("checked-{}", interpreter_word(machines)), &make)
+}
+
+fn replace(empty: &Path, made: &Path) -> Result<()> {
+    std::fs::remove_dir(empty)
+        .and_then(|()| std::fs::rename(made, empty))
+        .doing(|| format!("failed to make `{}`", empty.display()))
 }
 
 fn companion_name(machines: &Machines) -> String {
@@ -223,7 +239,7 @@ mod tests {
     use super::*;
 
     fn member(tree: &str) -> Member {
-        Member { name: "a".into(), version: "1".into(), module: None, tree: tree.into(), checked: None }
+        Member { name: "a".into(), version: "1".into(), module: None, tree: tree.into() }
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct Steps<'a> {
     pub local: &'a Local,
     /// Store, interpreter, executor, fetcher.
     pub machines: &'a Machines,
+    /// Byte code of what is installed is wanted in any case.
+    pub results: bool,
     /// Hashes that did not match, for `--accept-hash`.
     pub mismatches: Mutex<Vec<Mismatch>>,
     /// What fork servers load.
@@ -61,6 +63,7 @@ impl<'a> Steps<'a> {
             loaded,
             local,
             machines,
+            results: false,
             mismatches: Mutex::default(),
             preloads: warm::Preloads::default(),
         }

@@ -134,3 +134,27 @@ fn one_maker_a_key_and_the_others_are_told_who() {
     assert!(!status.success() && store.root().join("held").exists());
     store.lock(&key("a"), &mut |_| panic!("its holder is dead")).unwrap();
 }
+
+#[test]
+fn threads_that_want_one_companion_make_it_once() {
+    let (_dir, store) = store();
+    let (_temp, staged) = stage(&store, &[("a", "1")]);
+    let tree = store.add_tree(&staged).unwrap();
+    let (made, all) = (std::sync::atomic::AtomicUsize::new(0), std::sync::Barrier::new(4));
+    let places: Vec<_> = std::thread::scope(|scope| {
+        let one = || {
+            all.wait();
+            let make = |into: &Path| {
+                made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                // Long enough for the others to ask.
+                (0..200).for_each(|n| fs::write(into.join(n.to_string()), "code").unwrap());
+                Ok(())
+            };
+            store.companion(&tree, "code", &make).unwrap()
+        };
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(one)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(made.into_inner(), 1);
+    assert!(places.iter().all(|place| *place == places[0] && place.join("199").is_file()));
+}
