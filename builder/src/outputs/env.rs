@@ -18,6 +18,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use recipes::diag::{Finding, Severity};
 use recipes::target::Target;
 
@@ -77,7 +78,7 @@ pub fn compose(spec: &Spec<'_>, into: &Path) -> Result<Composed, Trouble> {
     if !reasons.is_empty() {
         return Err(Trouble::Findings(reasons));
     }
-    let contents = spec.members.iter().map(|m| read_contents(&m.tree)).collect::<Result<Vec<_>>>()?;
+    let contents = spec.members.par_iter().map(|m| read_contents(&m.tree)).collect::<Result<Vec<_>>>()?;
     let (merge, composed) = plan(spec, &contents)?;
     if !merge.clashes.is_empty() {
         return Err(Trouble::Findings(merge.clashes.iter().map(|c| clash(spec.members, c)).collect()));
@@ -117,6 +118,8 @@ fn clash(members: &[Member], clash: &Clash) -> Finding {
 
 /// Everything but the interpreter's own files, as names.
 fn plan(spec: &Spec<'_>, contents: &[Contents]) -> Result<(Merge, Composed)> {
+    let own: Vec<BTreeMap<String, String>> =
+        spec.members.par_iter().zip(contents).map(|(m, c)| metadata(spec, m, c)).collect::<Result<_>>()?;
     let (mut merge, mut composed) = (Merge::default(), Composed::default());
     let site = site_packages(&spec.host.python);
     for (owner, (member, contents)) in spec.members.iter().zip(contents).enumerate() {
@@ -134,7 +137,9 @@ fn plan(spec: &Spec<'_>, contents: &[Contents]) -> Result<(Merge, Composed)> {
             composed.executables.insert(name.to_owned(), owner);
         }
         composed.start_up.extend(contents.pth.iter().map(|p| (member.name.clone(), p.clone())));
-        metadata(spec, owner, contents, &mut merge)?;
+        for (path, text) in &own[owner] {
+            merge.replace(path, Node::Text { owner, text: text.clone(), executable: false })?;
+        }
     }
     if spec.user_site == UserSite::Permitted && !spec.members.is_empty() {
         // A venv never looks at the user's site-packages; this file makes it.
@@ -174,18 +179,17 @@ fn executables(spec: &Spec<'_>, owner: usize, contents: &Contents, merge: &mut M
     Ok(())
 }
 
-/// Files of dist-info that only an environment can have.
-fn metadata(spec: &Spec<'_>, owner: usize, contents: &Contents, merge: &mut Merge) -> Result<()> {
-    let Some(folder) = &contents.dist_info else { return Ok(()) };
+/// Files of dist-info that only an environment can have: path and text.
+fn metadata(spec: &Spec<'_>, member: &Member, contents: &Contents) -> Result<BTreeMap<String, String>> {
+    let mut files = BTreeMap::new();
+    let Some(folder) = &contents.dist_info else { return Ok(files) };
     let site = site_packages(&spec.host.python);
-    let member = &spec.members[owner];
     let direct_url = spec.direct_urls.get(&member.name);
     if let Some(text) = direct_url {
-        let node = Node::Text { owner, text: text.clone(), executable: false };
-        merge.add(&format!("{site}/{folder}/direct_url.json"), node)?;
+        files.insert(format!("{site}/{folder}/direct_url.json"), text.clone());
     }
     if spec.style != Style::Working {
-        return Ok(());
+        return Ok(files);
     }
     let path = format!("{site}/{folder}/RECORD");
     let source = member.tree.join(&path);
@@ -193,8 +197,8 @@ fn metadata(spec: &Spec<'_>, owner: usize, contents: &Contents, merge: &mut Merg
     let lines = record::parse(&record).map_err(|all| {
         Error::environment(format!("failed to understand `{}`", source.display())).because(all.join(", "))
     })?;
-    let text = working_record(&lines, contents, direct_url.is_some());
-    merge.replace(&path, Node::Text { owner, text, executable: false })
+    files.insert(path, working_record(&lines, contents, direct_url.is_some()));
+    Ok(files)
 }
 
 /// RECORD with what the environment really holds, so that pip can uninstall.

@@ -79,7 +79,7 @@ struct Entries {
 
 impl Writer<'_> {
     /// A folder of several installs, or of ours.
-    fn merged<'s>(&'s self, scope: &Scope<'s>, (folder, place): (&Folder, &Place)) -> Result<()> {
+    fn merged<'s>(&'s self, scope: &Scope<'s>, (folder, place): (&'s Folder, &Place)) -> Result<()> {
         let mut modules: BTreeMap<&Path, BTreeSet<&str>> = BTreeMap::new();
         for (name, node) in folder {
             let inner = place.join(name);
@@ -87,7 +87,7 @@ impl Writer<'_> {
                 Node::Text { text, executable, .. } => write(&inner.path, text.as_bytes(), *executable)?,
                 Node::Folder(below) => {
                     make_folder(&inner.path)?;
-                    self.merged(scope, (below, &inner))?;
+                    scope.spawn(move |scope| self.told(self.merged(scope, (below, &inner))));
                 }
                 Node::Of(source) if self.spec.style == Style::Frozen && !source.real => {
                     let text = link_text(self.spec.store, &self.spec.at.join(&inner.rel), &source.path);

@@ -61,6 +61,9 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Line>, Vec<String>> {
 }
 
 fn fields(row: &str) -> Vec<String> {
+    if !row.contains('"') {
+        return row.split(',').map(str::to_owned).collect();
+    }
     let (mut out, mut field, mut quoted) = (Vec::new(), String::new(), false);
     let mut chars = row.chars().peekable();
     while let Some(c) = chars.next() {
