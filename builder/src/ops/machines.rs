@@ -136,7 +136,7 @@ pub fn open(ambient: &Ambient, settings: &Settings, workspace: &Workspace) -> Re
         ambient: ambient.clone(),
         settings: settings.clone(),
         store,
-        compiler: Compiler::new(&interpreter.exe),
+        compiler: Compiler::new(&interpreter.exe, ambient.cpus),
         interpreter,
         stop: Stop::new()?,
         level: settings.level.unwrap_or_else(|| level_of(workspace)),

@@ -233,7 +233,7 @@ fn byte_code_comes_along_and_notices_edits_where_people_may_edit() {
     let two = member(dir.path(), &toy("two", "1", &[("space/b.py", word), ("pkg/sub/more.py", word)]));
     let site = format!("lib/python{}/site-packages", host().python);
     let sites = [&one, &two].map(|m| m.tree.join(&site));
-    crate::python::Compiler::new(&host().exe).compile(&sites, &crate::exec::Stop::new().unwrap()).unwrap();
+    crate::python::Compiler::new(&host().exe, 2).compile(&sites, &crate::exec::Stop::new().unwrap()).unwrap();
     let modules = ["pkg", "pkg.sub.deep", "pkg.sub.more", "space.a", "space.b", "top"];
     for (style, flags) in [(Style::Frozen, "1"), (Style::Solid, "1"), (Style::Working, "3")] {
         let at = dir.path().join(format!("{style:?}"));

@@ -6,9 +6,9 @@
 //! which package a folder belongs to.
 //!
 //! An interpreter takes longer to start than most packages take to compile.
-//! So each waits for the next folders, and a child forked for each job
-//! compiles them: what one job leaves in memory, or breaks, is not there in
-//! the next.
+//! So each waits for the next folders, and a child forked for each job (two for
+//! a large one, with half the memory each) compiles them: what one job leaves
+//! in memory, or breaks, is not there in the next.
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -57,18 +57,36 @@ except (ImportError, ValueError):
 /// hundred times its size.
 const SCRIPT: &str = r"
 import compileall, sys, py_compile
-def compile_all(folders):
+def sources(folders):
     for folder in folders:
         for place, below, names in os.walk(folder):
             below[:] = sorted(name for name in below if name != '__pycache__')
             for name in sorted(names):
                 path = os.path.join(place, name)
-                if name.endswith('.py') and os.path.getsize(path) <= 4 << 20:
-                    try:
-                        compileall.compile_file(path, force=True, quiet=2, optimize=-1, stripdir=folder,
-                            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
-                    except Exception:
-                        pass
+                try:
+                    if name.endswith('.py') and os.path.getsize(path) <= 4 << 20:
+                        yield path, folder
+                except OSError:
+                    pass
+def start(share, ways):
+    child = os.fork()
+    if child:
+        return child
+    try:
+        os.close(talk)
+        try:
+            most = resource.getrlimit(resource.RLIMIT_AS)[0] // ways
+            resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        except (NameError, ValueError):
+            pass
+        for path, folder in share:
+            try:
+                compileall.compile_file(path, force=True, quiet=2, optimize=-1, stripdir=folder,
+                    invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+            except Exception:
+                pass
+    finally:
+        os._exit(0)
 talk = os.dup(1)
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 while True:
@@ -78,15 +96,11 @@ while True:
         if not more:
             os._exit(0)
         job += more
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(talk)
-            compile_all([os.fsdecode(name) for name in job[:-2].split(b'\0')])
-        finally:
-            os._exit(0)
-    status = os.waitpid(child, 0)[1]
-    os.write(talk, b'd' if os.WIFEXITED(status) else b'b')
+    everything = list(sources([os.fsdecode(name) for name in job[:-2].split(b'\0')]))
+    ways = max(1, min(int(sys.argv[1]), len(everything) // 32))
+    children = [start(everything[n::ways], ways) for n in range(ways)]
+    ends = [os.WIFEXITED(os.waitpid(child, 0)[1]) for child in children]
+    os.write(talk, b'd' if all(ends) else b'b')
 ";
 
 /// Interpreters that compile, as many as are wanted at a time, each started
@@ -94,6 +108,8 @@ while True:
 #[derive(Debug)]
 pub struct Compiler {
     interpreter: PathBuf,
+    /// Children a job may have.
+    ways: usize,
     idle: Mutex<Vec<Server>>,
 }
 
@@ -109,9 +125,11 @@ enum End {
 }
 
 impl Compiler {
-    /// Starts nothing yet.
-    pub fn new(interpreter: &Path) -> Self {
-        Self { interpreter: interpreter.to_owned(), idle: Mutex::default() }
+    /// Starts nothing yet. With several processors, two of them compile a
+    /// large package: what waits for a backend should not wait for one.
+    pub fn new(interpreter: &Path, processors: usize) -> Self {
+        let ways = processors.clamp(1, 2);
+        Self { interpreter: interpreter.to_owned(), ways, idle: Mutex::default() }
     }
 
     /// Has the interpreter write `__pycache__` below each of the read-only
@@ -164,7 +182,7 @@ impl Compiler {
         let waiting = if known { self.idle().pop() } else { None };
         let mut server = match waiting {
             Some(server) => server,
-            None => Server::start(&self.interpreter, &format!("{LIFELINE}{SCRIPT}"))?,
+            None => Server::start(&self.interpreter, &format!("{LIFELINE}{SCRIPT}"), self.ways)?,
         };
         let end = server.job(folders, within)?;
         if end == End::Done {
@@ -187,11 +205,11 @@ struct Server {
 
 impl Server {
     /// Starts it in a process group of its own: a Ctrl-C is for us.
-    fn start(interpreter: &Path, script: &str) -> Result<Self> {
+    fn start(interpreter: &Path, script: &str, ways: usize) -> Result<Self> {
         let doing = || format!("failed to start `{}`", interpreter.display());
         let (talk, theirs) = UnixStream::pair().doing(doing)?;
         let child = Command::new(interpreter)
-            .args(["-I", "-S", "-B", "-c", script])
+            .args(["-I", "-S", "-B", "-c", script, &ways.to_string()])
             .env_clear()
             .env("PYTHONHASHSEED", "0")
             .current_dir("/")

@@ -31,6 +31,7 @@ fn sources(folder: &Path) {
     fs::create_dir_all(folder.join("pkg")).unwrap();
     fs::write(folder.join("pkg/__init__.py"), "x = 1\n").unwrap();
     fs::write(folder.join("pkg/broken.py"), "x = (\n").unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.join("pkg/lost.py")).unwrap();
 }
 
 fn modes(folder: &Path) -> Vec<u32> {
@@ -46,7 +47,7 @@ fn made(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn what_compiles_has_byte_code_and_one_process_does_it_all() {
     let dir = tempfile::tempdir().unwrap();
-    let compiler = Compiler::new(&real());
+    let compiler = Compiler::new(&real(), 2);
     let mut processes = Vec::new();
     for name in ["one", "two\n2", "three"] {
         let folder = dir.path().join(name);
@@ -78,7 +79,7 @@ fn a_crash_or_a_compiler_without_end_leaves_no_byte_code() {
     for (script, longest, starts) in cases {
         let (dir, folder, fake) = case(&format!("{write}; {script}"));
         let folders = [folder.clone()];
-        Compiler::new(&fake).compile_within(&folders, (&Stop::new().unwrap(), longest)).unwrap();
+        Compiler::new(&fake, 2).compile_within(&folders, (&Stop::new().unwrap(), longest)).unwrap();
         assert!(!folder.join("pkg/__pycache__").exists(), "{script}");
         assert_eq!(modes(&folder), [0o555, 0o555]);
         assert_eq!(fs::read_to_string(dir.path().join("starts")).unwrap().len(), starts, "{script}");
@@ -92,14 +93,14 @@ fn a_crash_costs_one_more_process_and_no_byte_code() {
         real().display()
     );
     let (_dir, folder, fake) = case(&script);
-    Compiler::new(&fake).compile(std::slice::from_ref(&folder), &Stop::new().unwrap()).unwrap();
+    Compiler::new(&fake, 2).compile(std::slice::from_ref(&folder), &Stop::new().unwrap()).unwrap();
     assert_eq!(made(&folder).len(), 1);
 }
 
 #[test]
 fn a_server_that_was_killed_while_it_waited_is_replaced() {
     let dir = tempfile::tempdir().unwrap();
-    let compiler = Compiler::new(&real());
+    let compiler = Compiler::new(&real(), 2);
     for name in ["one", "two"] {
         let folder = dir.path().join(name);
         sources(&folder);
@@ -115,7 +116,7 @@ fn a_server_that_was_killed_while_it_waited_is_replaced() {
 fn a_stop_ends_it_and_says_so() {
     let (_dir, folder, fake) = case("exec sleep 1000");
     let stop = Stop::new().unwrap();
-    let compiler = Compiler::new(&fake);
+    let compiler = Compiler::new(&fake, 2);
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| compiler.compile(std::slice::from_ref(&folder), &stop));
         stop.stop();
@@ -127,11 +128,36 @@ fn a_stop_ends_it_and_says_so() {
 fn it_and_its_children_do_not_outlive_us() {
     let wait =
         "import time\nif os.fork() == 0:\n    os.write(1, b'ready')\nwhile True:\n    time.sleep(1000)\n";
-    let mut server = Server::start(&real(), &format!("{LIFELINE}{wait}")).unwrap();
+    let mut server = Server::start(&real(), &format!("{LIFELINE}{wait}"), 1).unwrap();
     let mut ready = [0; 5];
     server.talk.read_exact(&mut ready).unwrap();
     drop(server.child.stdin.take());
     assert!(server.child.wait().unwrap().signal().is_some());
     // Both held the other end of the socket.
     assert_eq!(server.talk.read(&mut ready).unwrap(), 0);
+}
+
+#[test]
+fn a_large_package_is_compiled_whole_in_two_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = |n: u32, processors: usize| format!("{processors}/pkg/m{n}.py");
+    let code = |processors: usize| {
+        let folder = dir.path().join(processors.to_string());
+        sources(&folder);
+        for n in 0..80 {
+            fs::write(dir.path().join(name(n, processors)), format!("def f():\n    return {n}\n")).unwrap();
+        }
+        Compiler::new(&real(), processors)
+            .compile(std::slice::from_ref(&folder), &Stop::new().unwrap())
+            .unwrap();
+        let mut all: Vec<_> =
+            made(&folder).iter().map(|p| (p.file_name().unwrap().to_owned(), fs::read(p).unwrap())).collect();
+        all.sort();
+        all
+    };
+    let whole = code(1);
+    assert_eq!(whole.len(), 81);
+    let names =
+        |all: &[(std::ffi::OsString, Vec<u8>)]| all.iter().map(|(n, _)| n.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&code(2)), names(&whole));
 }
