@@ -194,6 +194,17 @@ fn only_what_runs_more_than_once_is_compiled() {
 }
 
 #[test]
+fn imports_are_checked_with_the_byte_code_that_a_result_needs_anyway() {
+    let code = "import os\nassert os.path.exists(__cached__), 'it is compiled once more'\n";
+    let world = World::new(&[
+        Project::new("hub", "1.0").code(code),
+        Project::new("rim", "1.0").needs("hub").code("import hub\n"),
+    ]);
+    let built = world.build(&["rim"]);
+    assert!(built.ran().contains(&"rim 1.0 imports".to_owned()), "{built}");
+}
+
+#[test]
 fn wheels_alone_are_neither_installed_nor_checked() {
     let world = World::new(&wheel_parts());
     let built = world.build(&["rim", "--wheels-only", "--wheel-dir", "wheels"]);

@@ -238,7 +238,7 @@ fn byte_code_comes_along_and_notices_edits_where_people_may_edit() {
     for (style, flags) in [(Style::Frozen, "1"), (Style::Solid, "1"), (Style::Working, "3")] {
         let at = dir.path().join(format!("{style:?}"));
         let members = match style {
-            Style::Working => [&one, &two].map(|m| to_edit(m)),
+            Style::Working => [&one, &two].map(to_edit),
             _ => [one.clone(), two.clone()],
         };
         let made = make(&at, &members, style).unwrap_or_else(|f| panic!("{}", messages(&f)));
