@@ -8,8 +8,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rayon::prelude::*;
-
 use crate::error::{Error, IoContext as _, Kind, Result};
 use crate::key::{Digest, KeyWriter, TreeDigest};
 use crate::ops::machines::Machines;
@@ -94,15 +92,24 @@ pub fn host(machines: &Machines) -> Host {
 
 /// Makes the byte code that these installs do not have yet, several at a time.
 pub fn compile(machines: &Machines, trees: &[TreeDigest]) -> Result<()> {
-    let (name, store) = (companion_name(machines), &machines.store);
+    make_companions(machines, (trees, &companion_name(machines)), &|tree| with_code(machines, tree))
+}
+
+/// Makes the companions that are not there yet. On threads of their own, since
+/// who makes one waits for processes and for others that make the same.
+fn make_companions(
+    machines: &Machines,
+    (trees, name): (&[TreeDigest], &str),
+    make: &(dyn Fn(&TreeDigest) -> Result<PathBuf> + Sync),
+) -> Result<()> {
     let mut wanted: Vec<&TreeDigest> =
-        trees.iter().filter(|tree| store.companion_of(tree, &name).is_none()).collect();
+        trees.iter().filter(|tree| machines.store.companion_of(tree, name).is_none()).collect();
     wanted.sort();
     wanted.dedup();
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some(tree) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-            with_code(machines, tree)?;
+            make(tree)?;
         }
         Ok(())
     };
@@ -128,13 +135,12 @@ pub fn members(machines: &Machines, installs: &[(PythonModule, TreeDigest)]) -> 
 
 /// The same for an environment whose files people edit.
 pub fn members_to_edit(machines: &Machines, installs: &[(PythonModule, TreeDigest)]) -> Result<Vec<Member>> {
-    let mut members = members(machines, installs)?;
-    // Several at a time: where it is missing, all of it is read and written.
-    members.par_iter_mut().zip(installs).try_for_each(|(member, (_, tree))| {
-        member.tree = with_checked_code(machines, tree, &member.tree)?;
-        Ok::<(), Error>(())
-    })?;
-    Ok(members)
+    let trees: Vec<TreeDigest> = installs.iter().map(|(_, tree)| *tree).collect();
+    compile(machines, &trees)?;
+    let make = |tree: &TreeDigest| with_checked_code(machines, tree);
+    make_companions(machines, (&trees, &checked_name(machines)), &make)?;
+    let member = |(module, tree): &(PythonModule, TreeDigest)| Ok(Member::of(module.clone(), make(tree)?));
+    installs.iter().map(member).collect()
 }
 
 /// Installs with the byte code that they happen to have: nothing in a cell
@@ -167,15 +173,15 @@ pub fn with_code(machines: &Machines, tree: &TreeDigest) -> Result<PathBuf> {
 
 /// The companion of an install that holds byte code which notices edits, made
 /// of the one that has the other kind.
-fn with_checked_code(machines: &Machines, tree: &TreeDigest, code: &Path) -> Result<PathBuf> {
+fn with_checked_code(machines: &Machines, tree: &TreeDigest) -> Result<PathBuf> {
     let store = &machines.store;
     let make = |into: &Path| {
         let made = into.with_extension("tree");
         copy_tree(&store.tree_path(tree), &made, Copying::Linked, None)?;
-        bytecode::checked_copy(code, &made)?;
+        bytecode::checked_copy(&with_code(machines, tree)?, &made)?;
         replace(into, &made)
     };
-    store.companion(tree, &format!("checked-{}", interpreter_word(machines)), &make)
+    store.companion(tree, &checked_name(machines), &make)
 }
 
 fn replace(empty: &Path, made: &Path) -> Result<()> {
@@ -186,6 +192,10 @@ fn replace(empty: &Path, made: &Path) -> Result<()> {
 
 fn companion_name(machines: &Machines) -> String {
     format!("code-{}", interpreter_word(machines))
+}
+
+fn checked_name(machines: &Machines) -> String {
+    format!("checked-{}", interpreter_word(machines))
 }
 
 /// Byte code depends on the interpreter's magic number, which its identity
