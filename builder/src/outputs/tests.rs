@@ -211,6 +211,31 @@ fn code_of(python: &Path, module: &str) -> String {
     run(python, &["-B", "-c", &code])
 }
 
+#[test]
+fn links_stay_links_where_folders_are_real() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = member(
+        dir.path(),
+        &toy("one", "1", &[("pkg/__init__.py", ""), ("pkg/a.py", "A = 1\n"), ("own/__init__.py", "")]),
+    );
+    let two = member(dir.path(), &toy("two", "1", &[("pkg/sub/c.py", "C = 1\n")]));
+    let site = format!("lib/python{}/site-packages", host().python);
+    // In a folder of two installs, and in one of a single one.
+    let links = [("pkg/also.py", "a.py"), ("own/also.py", "__init__.py")];
+    for (link, text) in links {
+        symlink(text, one.tree.join(&site).join(link)).unwrap();
+    }
+    for style in [Style::Solid, Style::Working] {
+        let at = dir.path().join(format!("{style:?}"));
+        let made =
+            make(&at, &[one.clone(), two.clone()], style).unwrap_or_else(|f| panic!("{}", messages(&f)));
+        for (link, text) in links {
+            let is = fs::read_link(made.folder.join(&site).join(link)).unwrap();
+            assert_eq!(is, Path::new(text), "{style:?}");
+        }
+    }
+}
+
 /// The same install with byte code that notices edits.
 fn to_edit(member: &Member) -> Member {
     let tree = member.tree.with_extension("edit");

@@ -81,6 +81,7 @@ impl Writer<'_> {
     /// A folder of several installs, or of ours.
     fn merged<'s>(&'s self, scope: &Scope<'s>, (folder, place): (&'s Folder, &Place)) -> Result<()> {
         let mut modules: BTreeMap<&Path, BTreeSet<&str>> = BTreeMap::new();
+        let mut files: BTreeMap<&Path, Vec<&str>> = BTreeMap::new();
         for (name, node) in folder {
             let inner = place.join(name);
             match node {
@@ -97,13 +98,22 @@ impl Writer<'_> {
                     let (source, path) = (source.clone(), inner.path);
                     scope.spawn(move |scope| self.told(self.whole(scope, &source, &path)));
                 }
-                Node::Of(source) => put(&source.path, &inner.path, self.spec.style)?,
+                Node::Of(source) => match source.path.parent() {
+                    Some(from) if source.path.ends_with(name) => files.entry(from).or_default().push(name),
+                    _ => put(&source.path, &inner.path, self.spec.style)?,
+                },
             }
             if let (Node::Of(source), Some(module)) = (node, name.strip_suffix(".py"))
                 && let (false, Some(from)) = (source.folder, source.path.parent())
             {
                 modules.entry(from).or_default().insert(module);
             }
+        }
+        for (from, names) in &files {
+            let doing =
+                || format!("failed to put files of `{}` in `{}`", from.display(), place.path.display());
+            let (source, target) = (open_folder(from).doing(doing)?, open_folder(&place.path).doing(doing)?);
+            self.put_all((source.as_fd(), target.as_fd()), names, (from, &place.path))?;
         }
         // The byte code of the modules that stand in a real folder as files,
         // whichever installs they come from: Python looks for it beside the
@@ -115,8 +125,8 @@ impl Writer<'_> {
     fn whole<'s>(&'s self, scope: &Scope<'s>, source: &Source, into: &Path) -> Result<()> {
         let doing = || format!("failed to put `{}` at `{}`", source.path.display(), into.display());
         make_folder(into)?;
-        let from = open_folder(&source.path).doing(doing)?;
-        let entries = entries(&from, &source.path)?;
+        let mut from = Dir::new(open_folder(&source.path).doing(doing)?).doing(doing)?;
+        let entries = entries(&mut from, &source.path)?;
         let to = open_folder(into).doing(doing)?;
         for name in entries.folders {
             let below = Source { path: source.path.join(&name), ..source.clone() };
@@ -126,27 +136,35 @@ impl Writer<'_> {
         for name in &entries.links {
             put(&source.path.join(name), &into.join(name), self.spec.style)?;
         }
-        let style = self.spec.style;
-        entries.files.par_chunks(BATCH).try_for_each_init(
-            || vec![0u8; BUFFER],
-            |buffer, names| {
-                names.iter().try_for_each(|name| {
-                    let put = put_at((from.as_fd(), to.as_fd()), name, (style, buffer));
-                    put.doing(|| {
-                        format!(
-                            "failed to put `{}` in `{}`",
-                            source.path.join(name).display(),
-                            into.display()
-                        )
-                    })
-                })
-            },
-        )?;
+        let both = (from.fd().doing(doing)?, to.as_fd());
+        self.put_all(both, &entries.files, (&source.path, into))?;
         if !entries.has_code {
             return Ok(());
         }
         let modules = entries.files.iter().filter_map(|name| name.strip_suffix(".py")).collect();
         byte_code(&source.path, &modules, into)
+    }
+
+    /// Files of an open folder in another, several at a time.
+    fn put_all<N: AsRef<str> + Sync>(
+        &self,
+        both: (BorrowedFd<'_>, BorrowedFd<'_>),
+        names: &[N],
+        (from, into): (&Path, &Path),
+    ) -> Result<()> {
+        let style = self.spec.style;
+        let one = |buffer: &mut Vec<u8>, name: &str| match put_at(both, name, (style, buffer)) {
+            // A link among the files of several installs.
+            Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+                put(&from.join(name), &into.join(name), style)
+            }
+            other => other
+                .doing(|| format!("failed to put `{}` in `{}`", from.join(name).display(), into.display())),
+        };
+        names.par_chunks(BATCH).try_for_each_init(
+            || vec![0u8; BUFFER],
+            |buffer, names| names.iter().try_for_each(|name| one(buffer, name.as_ref())),
+        )
     }
 
     /// Keeps a failure of work that nobody waits for.
@@ -166,18 +184,19 @@ fn byte_code(from: &Path, modules: &BTreeSet<&str>, into: &Path) -> Result<()> {
         Err(rustix::io::Errno::NOENT) => return Ok(()),
         other => other.doing(doing)?,
     };
+    let mut folder = Dir::new(folder).doing(doing)?;
     let found: Vec<String> =
-        entries(&folder, &cache)?.files.into_iter().filter(|n| modules.contains(module_of(n))).collect();
+        entries(&mut folder, &cache)?.files.into_iter().filter(|n| modules.contains(module_of(n))).collect();
     if found.is_empty() {
         return Ok(());
     }
     let to = into.join(COMPANION);
     make_folder(&to)?;
     let to = open_folder(&to).doing(doing)?;
+    let both = (folder.fd().doing(doing)?, to.as_fd());
     found.par_chunks(BATCH).try_for_each_init(
         || vec![0u8; BUFFER],
         |buffer, names| {
-            let both = (folder.as_fd(), to.as_fd());
             names.iter().try_for_each(|name| put_at(both, name, (Style::Frozen, buffer))).doing(doing)
         },
     )
@@ -206,10 +225,10 @@ fn open_folder(path: &Path) -> rustix::io::Result<File> {
     rustix::fs::open(path, flags, Mode::empty()).map(File::from)
 }
 
-fn entries(folder: &File, path: &Path) -> Result<Entries> {
+fn entries(folder: &mut Dir, path: &Path) -> Result<Entries> {
     let doing = || format!("failed to list `{}`", path.display());
     let mut found = Entries::default();
-    for entry in Dir::read_from(folder).doing(doing)? {
+    while let Some(entry) = folder.read() {
         let entry = entry.doing(doing)?;
         let name =
             entry.file_name().to_str().map_err(|_| format!("the name {:?} is not UTF-8", entry.file_name()));
@@ -217,7 +236,8 @@ fn entries(folder: &File, path: &Path) -> Result<Entries> {
         let kind = match entry.file_type() {
             // Not every file system says it in the listing.
             FileType::Unknown => {
-                let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).doing(doing)?;
+                let stat = rustix::fs::statat(folder.fd().doing(doing)?, name, AtFlags::SYMLINK_NOFOLLOW)
+                    .doing(doing)?;
                 FileType::from_raw_mode(stat.st_mode)
             }
             kind => kind,
