@@ -87,7 +87,8 @@ pub struct Action {
 /// below), `cwd`, the rlimits `processes`, `file_size` and `memory`, and
 /// `refuse`, the bytes of a seccomp filter in hexadecimal. The child says `here`,
 /// waits for a packet, does its work; the server's side of it then says
-/// `code N` or `signal N`. A server that cannot do it says `no REASON`.
+/// `code N` or `signal N`. A server that cannot do it says `no REASON`. A packet
+/// without descriptors has an `order` to get ready for, and no answer.
 #[derive(Clone, Debug)]
 pub struct Warm {
     /// Program and arguments of the server; the program is an absolute cell path.

@@ -24,6 +24,11 @@ pub trait Executor: Sync {
     /// not to be had, or the machine is broken. Exit 1, a timeout, a stop or a
     /// missing output are results.
     fn execute(&self, action: &Action, stop: &Stop) -> Result<ActionResult, ExecError>;
+
+    /// Starts the server that actions like this one may run in, should there be
+    /// room for another, and does not wait for it. Never an error: what is not
+    /// ready then is made when it is needed.
+    fn prepare(&self, _action: &Action, _stop: &Stop) {}
 }
 
 /// Why an action could not even be tried.

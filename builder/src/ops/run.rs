@@ -27,6 +27,9 @@ pub trait Work: Sync {
     /// Runs the step; a failing package is a [`Failure`], never a panic.
     fn work(&self, step: &Step, inputs: &[&Realisation], talk: Talk<'_>) -> Worked;
 
+    /// A step whose source is on its way; `installs` are all its other inputs.
+    fn soon(&self, _step: &Step, _installs: &[&Realisation]) {}
+
     /// Declared needs of a step, for the scheduler.
     fn needs(&self, step: &Step) -> Needs;
 }
@@ -357,6 +360,9 @@ impl Running<'_> {
         let (realisation, ended) = match before {
             Some(found) => (found, Ended::Identical),
             None => {
+                if step.kind == StepKind::Fetch {
+                    self.announce(step);
+                }
                 let bytes = |done, total| self.send(Event::Bytes { step: i, done, total });
                 (self.work.work(step, &inputs, Talk { note: &say, bytes: &bytes })?, Ended::Done)
             }
@@ -373,6 +379,20 @@ impl Running<'_> {
             })
             .map_err(broken)?;
         Ok((realisation, ended))
+    }
+}
+
+impl Running<'_> {
+    /// Tells of the build that waits for a download and for nothing else.
+    fn announce(&self, fetch: &Step) {
+        let Some(build) = self.plan.of.get(&(fetch.recipe, StepKind::Build)) else { return };
+        let build = &self.plan.steps[*build];
+        let installs =
+            build.inputs.iter().filter(|input| self.plan.steps[input.step].kind != StepKind::Source);
+        let installs: Option<Vec<_>> = installs.map(|input| self.results[input.step].get()).collect();
+        if let Some(installs) = installs {
+            self.work.soon(build, &installs);
+        }
     }
 }
 

@@ -122,6 +122,8 @@ class Server:
             order = json.loads(message["order"])
             if self.load(order["modules"]):
                 because = self.unfit(fds)
+            if not fds:
+                continue
             call = socket.socket(fileno=fds[0])
             if because:
                 call.send(("no " + because).encode("utf-8"))

@@ -98,6 +98,10 @@ impl Executor for Local {
     fn execute(&self, action: &Action, stop: &Stop) -> Result<ActionResult, ExecError> {
         self.0.execute(action, stop)
     }
+
+    fn prepare(&self, action: &Action, stop: &Stop) {
+        self.0.prepare(action, stop);
+    }
 }
 
 /// Must be the first thing `main` does: when this process is the init of a

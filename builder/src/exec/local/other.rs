@@ -24,6 +24,9 @@ impl Local {
         let hints = vec!["use a Linux machine or container for builds".to_owned()];
         Err(ExecError::Isolation { wanted: action.level, because: BECAUSE.to_owned(), hints })
     }
+
+    /// Nothing could be ready.
+    pub fn prepare(&self, _: &Action, _: &Stop) {}
 }
 
 /// There is no init here.

@@ -4,6 +4,7 @@
 //! know what becomes of the wheel.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use recipes::recipe::{Format, Recipe};
@@ -14,7 +15,7 @@ use super::{Steps, headers, source, warm};
 use crate::event::Failure;
 use crate::exec::Executor as _;
 use crate::exec::action::{ActionResult, Input, Warmth};
-use crate::key::Digest;
+use crate::key::{Digest, TreeDigest};
 use crate::ops::run::Worked;
 use crate::pep517::failure::build_failure;
 use crate::pep517::phases::{Subject, view};
@@ -33,26 +34,7 @@ pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     let Output::Tree(tree) = &inputs[0].output else { unreachable!("a source is a tree") };
     let machines = steps.machines;
     let env = environment(machines, &inputs[1..], Purpose::Build).map_err(broken)?;
-    let source = steps.source_of(step);
-    let mut spec = BuildSpec {
-        label: format!("build of {}", step.package),
-        subject: subject(steps, recipe),
-        format: recipe.format,
-        source: *tree,
-        subdirectory: source.subdirectory.clone(),
-        epoch: inputs[0].epoch.unwrap_or(source::OLDEST),
-        inputs: BTreeMap::from([("/env".to_owned(), Input::Host(env.clone()))]),
-        host_paths: machines.interpreter.host_paths(view(declares_compiler(recipe))),
-        cflags: machines.interpreter.facts.cflags.clone(),
-        compiler: declares_compiler(recipe),
-        pretend_version: source::pretends_version(&source.origin),
-        jobserver: machines.jobserver_flag().map_err(broken)?,
-        build: recipe.build.clone(),
-        phases: recipe.phases.clone(),
-        level: machines.level,
-        warm: None,
-        report_modules: false,
-    };
+    let mut spec = spec(steps, step, (*tree, inputs[0].epoch.unwrap_or(source::OLDEST)), &env)?;
     spec.warm = warm::preload(steps, &spec, tree, &env);
     let executor = machines.executor().map_err(broken)?;
     let result = executor.execute(&build_action(&spec), &machines.stop).map_err(broken)?;
@@ -85,6 +67,49 @@ pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
             Ok(made)
         }
         Err(refusal) => Err(refused(steps, step, &refusal, &result)),
+    }
+}
+
+/// What a build of `step` is, but for a warm server.
+fn spec(
+    steps: &Steps,
+    step: &Step,
+    (tree, epoch): (TreeDigest, u64),
+    env: &Path,
+) -> Result<BuildSpec, Box<Failure>> {
+    let source = steps.source_of(step);
+    let machines = steps.machines;
+    let recipe = steps.recipe(step);
+    Ok(BuildSpec {
+        label: format!("build of {}", step.package),
+        subject: subject(steps, recipe),
+        format: recipe.format,
+        source: tree,
+        subdirectory: source.subdirectory.clone(),
+        epoch,
+        inputs: BTreeMap::from([("/env".to_owned(), Input::Host(env.to_owned()))]),
+        host_paths: machines.interpreter.host_paths(view(declares_compiler(recipe))),
+        cflags: machines.interpreter.facts.cflags.clone(),
+        compiler: declares_compiler(recipe),
+        pretend_version: source::pretends_version(&source.origin),
+        jobserver: machines.jobserver_flag().map_err(broken)?,
+        build: recipe.build.clone(),
+        phases: recipe.phases.clone(),
+        level: machines.level,
+        warm: None,
+        report_modules: false,
+    })
+}
+
+/// A build's source is on its way: its fork server may start meanwhile.
+pub fn soon(steps: &Steps, step: &Step, installs: &[&Realisation]) {
+    let Some(env) = super::env::ready(steps.machines, installs) else { return };
+    // What is not known yet decides nothing about a server.
+    let Ok(mut spec) = spec(steps, step, (TreeDigest(Digest::of(b"")), source::OLDEST), &env) else { return };
+    let Some(preload) = warm::expected(steps, &spec, &env) else { return };
+    spec.warm = Some(preload);
+    if let Ok(executor) = steps.machines.executor() {
+        executor.prepare(&build_action(&spec), &steps.machines.stop);
     }
 }
 

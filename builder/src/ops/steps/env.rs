@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, IoContext as _, Kind, Result};
-use crate::key::{Digest, KeyWriter, TreeDigest};
+use crate::key::{Digest, KeyWriter, StepKey, TreeDigest};
 use crate::ops::machines::Machines;
 use crate::outputs::env::{self, Spec, Style};
 use crate::outputs::launcher::UserSite;
@@ -38,16 +38,7 @@ pub enum Purpose {
 /// The environment of these installs for a cell: composed once, kept under
 /// the digests of what is in it.
 pub fn environment(machines: &Machines, installs: &[&Realisation], purpose: Purpose) -> Result<PathBuf> {
-    let mut key = KeyWriter::new();
-    key.part("kind", format!("{purpose:?}")).part("format", FORMAT);
-    key.part("interpreter", machines.interpreter.identity.hex());
-    key.part("executable", machines.interpreter.exe.display().to_string());
-    for realisation in installs {
-        let (module, tree) = install_of(realisation)?;
-        key.part(format!("member {}", module.name), tree.hex());
-    }
-    let step_key = key.step_key();
-    let name = format!("cell-{}", &step_key.hex()[..32]);
+    let (step_key, name) = name_of(machines, installs, purpose)?;
     if let Some(place) = machines.store.env(&name)? {
         return Ok(place);
     }
@@ -69,6 +60,26 @@ pub fn environment(machines: &Machines, installs: &[&Realisation], purpose: Purp
     let staged = temp.path().join("env");
     compose(machines, &members, (&staged, Path::new("/env")), (Style::Solid, &BTreeMap::new()))?;
     machines.store.add_env(&name, &staged)
+}
+
+/// The environment of a build, if it was composed before.
+pub fn ready(machines: &Machines, installs: &[&Realisation]) -> Option<PathBuf> {
+    let (_, name) = name_of(machines, installs, Purpose::Build).ok()?;
+    machines.store.env(&name).ok()?
+}
+
+fn name_of(machines: &Machines, installs: &[&Realisation], purpose: Purpose) -> Result<(StepKey, String)> {
+    let mut key = KeyWriter::new();
+    key.part("kind", format!("{purpose:?}")).part("format", FORMAT);
+    key.part("interpreter", machines.interpreter.identity.hex());
+    key.part("executable", machines.interpreter.exe.display().to_string());
+    for realisation in installs {
+        let (module, tree) = install_of(realisation)?;
+        key.part(format!("member {}", module.name), tree.hex());
+    }
+    let step_key = key.step_key();
+    let name = format!("cell-{}", &step_key.hex()[..32]);
+    Ok((step_key, name))
 }
 
 /// The module and tree of an install; anything else is a bug of ours, but an

@@ -108,6 +108,10 @@ impl Work for Steps<'_> {
         worked.map_err(|failure| failure::told_where(failure, self.recipe(step)))
     }
 
+    fn soon(&self, step: &Step, installs: &[&Realisation]) {
+        build::soon(self, step, installs);
+    }
+
     fn needs(&self, step: &Step) -> Needs {
         let build = &self.recipe(step).build;
         match step.kind {

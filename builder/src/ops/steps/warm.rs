@@ -61,6 +61,19 @@ pub fn preload(steps: &Steps, spec: &BuildSpec, source: &TreeDigest, env: &Path)
     Some(seen.preload.clone().unwrap_or_else(|| Preload::of(&backend)))
 }
 
+/// What a server of this environment will have loaded, if one build of it was
+/// seen before: before its source is here, that is all there is to go by.
+pub fn expected(steps: &Steps, spec: &BuildSpec, env: &Path) -> Option<Preload> {
+    if steps.machines.settings.no_warm {
+        return None;
+    }
+    let env = env.file_name()?.to_str()?;
+    let backend = steps.machines.store.recall(NAMESPACE, env).ok()??;
+    // A source may name another backend; then this server waits for one that does not.
+    backend_for(spec, Some(&format!("[build-system]\nbuild-backend = \"{backend}\"")))?;
+    recall(steps, env, &backend)
+}
+
 fn recall(steps: &Steps, env: &str, backend: &str) -> Option<Preload> {
     // One that cannot be read is made again.
     let text = steps.machines.store.recall(NAMESPACE, &format!("{env} {backend}")).ok()??;
@@ -74,5 +87,6 @@ fn sample(steps: &Steps, spec: &BuildSpec, env: &str, backend: &str) -> Option<P
     let result = machines.executor().ok()?.execute(&sample_action(spec, backend), &machines.stop).ok()?;
     let preload = read_sample(&result, backend)?;
     let _ = machines.store.remember(NAMESPACE, &format!("{env} {backend}"), &preload.modules.join("\n"));
+    let _ = machines.store.remember(NAMESPACE, env, backend);
     Some(preload)
 }

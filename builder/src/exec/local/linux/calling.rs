@@ -114,6 +114,11 @@ pub(super) fn call(
     Ok(calling.finish(cut))
 }
 
+/// Tells a server what it will be called for.
+pub(super) fn load(server: &Server, order: &str) -> io::Result<()> {
+    server.order_child(serde_json::json!({ "order": order }).to_string().as_bytes(), &[])
+}
+
 fn order_for(spec: &Spec, order: &str) -> io::Result<Vec<u8>> {
     let Bounds { processes, file_size, memory } = spec.bounds;
     let refuse: String = seccomp::last()?.iter().map(|byte| format!("{byte:02x}")).collect();

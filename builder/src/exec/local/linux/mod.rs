@@ -115,6 +115,20 @@ impl Local {
         Ok(tried.result)
     }
 
+    /// See `Executor::prepare`.
+    pub fn prepare(&self, action: &Action, stop: &Stop) {
+        let fits = action.level == Level::Full && orders::in_memory(self, action);
+        let Some(warm) = action.warm.as_ref().filter(|_| fits && !self.noexec && !stop.is_stopped()) else {
+            return;
+        };
+        if self.servers.has_room()
+            && let Ok(server) = self.servers.get(self, action, (warm, stop))
+        {
+            // One that does not hear it is found by the first call.
+            let _ = calling::load(&server, &warm.order);
+        }
+    }
+
     /// In a child of a fork server. A reason instead of a result: it is still
     /// to be run, for a warm child gives good results or none.
     fn warmly(

@@ -128,6 +128,11 @@ impl Servers {
         }
     }
 
+    /// Whether one more server would not cost another its place.
+    pub fn has_room(&self) -> bool {
+        self.pool().live.len() < self.most
+    }
+
     fn room_for(&self, kind: Kind) -> std::result::Result<(Arc<Server>, Arc<Keeper>), String> {
         let mut pool = self.pool();
         if pool.lost.iter().any(|(given_up, times)| *times >= CHANCES && *given_up == kind) {
