@@ -11,7 +11,7 @@ use recipes::book::{self, Layer, LayerFile};
 use recipes::diag::{Finding, SourceFile};
 use recipes::recipe::{Format, Origin, Promise, Recipe};
 
-use super::ours::{make, write};
+use super::files::{make, write};
 
 /// Every recipe of the base set and of these files.
 pub fn recipes(paths: &[std::path::PathBuf]) -> Result<Vec<Recipe>, String> {

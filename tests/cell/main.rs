@@ -1,0 +1,107 @@
+//! What a cell costs: one trivial action at a time, at every level of
+//! isolation, beside the same program as a bare process.
+//!
+//! Knows the executor and the kernel's count of processor time. Must never
+//! judge: it prints numbers for `cargo xtask bench`, and fails only when an
+//! action does.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use builder::exec::action::{Action, Exit, HostView, Level, Limits};
+use builder::exec::{Executor as _, LocalOptions, Stop, local};
+use serde_json::{Value, json};
+
+/// What every action runs.
+const PROGRAM: &str = "/bin/true";
+/// Actions of one row: enough for the kernel's clock, few enough to take turns.
+const ACTIONS: u32 = 50;
+
+fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    let value = words.iter().position(|word| word == "--rounds").and_then(|at| words.get(at + 1));
+    let rounds: u32 = value.map_or(3, |text| text.parse().expect("`--rounds` is a number"));
+
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    // An ordinary user's build has to reach its folder.
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("the folder is ours");
+    let (work, trees) = (folder.path().join("work"), folder.path().join("trees"));
+    fs::create_dir(&work).expect("the folder is writable");
+    let mut options =
+        LocalOptions::new(move |digest| trees.join(digest.hex()), work, folder.path().join("toolbox"));
+    options.init_exe = env!("CARGO_BIN_EXE_wheelwright").into();
+    let executor = local(&options).expect("the work folder can be used");
+    let stop = Stop::new().expect("there is a descriptor left");
+    let act = |level| {
+        let result = executor.execute(&action(level), &stop).expect("the level can be had here");
+        assert_eq!(result.exit, Exit::Code(0), "{}", String::from_utf8_lossy(&result.log));
+    };
+    let bare = || {
+        let mut command = Command::new(PROGRAM);
+        command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        assert!(command.status().expect("the program starts").success());
+    };
+    // What is made once for a run is no price of an action.
+    let levels = [Level::Full, Level::Landlock, Level::Env];
+    levels.map(act);
+    let mut rows: Vec<Value> = Vec::new();
+    for round in 0..rounds {
+        rows.push(row("bare", round, bare));
+        for level in levels {
+            rows.push(row(level.word(), round, || act(level)));
+        }
+    }
+    println!("{}", json!({ "rows": rows }));
+}
+
+/// The median of the wall times, and the mean of the processor time: the
+/// kernel counts that too coarsely for one action.
+fn row(line: &str, round: u32, mut one: impl FnMut()) -> Value {
+    let before = processor_time();
+    let mut walls: Vec<f64> = Vec::new();
+    for _ in 0..ACTIONS {
+        let start = Instant::now();
+        one();
+        walls.push(start.elapsed().as_secs_f64());
+    }
+    let cpu = (processor_time() - before) / f64::from(ACTIONS);
+    walls.sort_by(f64::total_cmp);
+    let wall = walls[walls.len() / 2];
+    json!({ "line": line, "round": round, "actions": ACTIONS, "wall": wall, "cpu": cpu })
+}
+
+fn action(level: Level) -> Action {
+    Action {
+        argv: vec![PROGRAM.to_owned()],
+        env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+        inputs: BTreeMap::new(),
+        host_paths: Vec::new(),
+        view: HostView::Minimal,
+        source: None,
+        epoch: 1_000_000_000,
+        files: BTreeMap::new(),
+        cwd: "/build".to_owned(),
+        outputs: Vec::new(),
+        level,
+        limits: Limits::default(),
+        label: "a trivial action".to_owned(),
+    }
+}
+
+/// Seconds of this process and of its children that have ended.
+fn processor_time() -> f64 {
+    let of = |who| {
+        // SAFETY: the structure is plain numbers, and the call fills it.
+        let usage = unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            assert_eq!(libc::getrusage(who, &raw mut usage), 0);
+            usage
+        };
+        let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+        seconds(usage.ru_utime) + seconds(usage.ru_stime)
+    };
+    of(libc::RUSAGE_SELF) + of(libc::RUSAGE_CHILDREN)
+}

@@ -1,0 +1,113 @@
+//! What takes milliseconds: nothing to do, one package changed, environments.
+//!
+//! Knows the lines of the whole corpus. Must never count what a store had to
+//! do first to the time.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::aims::{self, Aim, Bound, Seen};
+use super::files::{copy, remove, remove_file};
+use super::options::Part;
+use super::ours::{EPOCH, Ours, Run, Workspace};
+use super::referee::Referee;
+use super::table::{self, Sample};
+use super::{Tables, cell};
+
+const NOTHING: &str = "nothing to do";
+const WORKING: &str = "working environment";
+const FROZEN: &str = "frozen environment, and one command in it";
+const FOUND: &str = "the same environment again, found";
+const DAY: u64 = 86_400;
+
+const AIMS: &[Aim] = &[
+    Aim { what: NOTHING, seen: Seen::Wall(NOTHING), bound: Bound::Most(8.0) },
+    Aim { what: FROZEN, seen: Seen::Wall(FROZEN), bound: Bound::Most(15.0) },
+    Aim { what: WORKING, seen: Seen::Wall(WORKING), bound: Bound::Most(60.0) },
+    Aim {
+        what: "a cell, over a bare process",
+        seen: Seen::Above(cell::FULL, cell::BARE),
+        bound: Bound::Most(2.5),
+    },
+    Aim {
+        what: "processor time of a cell, over a bare process",
+        seen: Seen::CpuAbove(cell::FULL, cell::BARE),
+        bound: Bound::Most(5.0),
+    },
+];
+
+/// Measures the small things.
+pub fn part(ours: &Ours<'_>, referee: Option<&Referee<'_>>) -> Result<Tables, String> {
+    let workspace = ours.workspace("small", ours.corpus()?)?;
+    // Outside the time: all is built, byte-compiled and checked once.
+    let (ready, wheels) = (ours.store("ready")?, ours.scratch.join("all-wheels"));
+    let flags = ["--wheel-dir", &wheels.display().to_string()];
+    let mut samples = Vec::new();
+    let (first, _) =
+        ours.build(&workspace, Run { line: "preparing", round: 0, store: &ready, flags: &flags })?;
+    if !first.failures.is_empty() {
+        return Err(format!("the corpus does not build: {}", first.failures.join(", ")));
+    }
+    let rounds = ours.options.rounds(Part::Small);
+    for number in 0..rounds {
+        samples.extend(round(ours, &workspace, (number, &ready))?);
+    }
+    // Lines of other programs of ours have their place here: one function a
+    // file, that gives its samples.
+    samples.extend(cell::lines(ours, rounds)?);
+    let theirs = match referee {
+        Some(referee) => referee.environments(&wheels)?,
+        None => String::new(),
+    };
+    for folder in [ready, wheels] {
+        remove(&folder)?;
+    }
+    let judged = aims::judge(AIMS, &samples);
+    let mut text = format!(
+        "{} packages (the whole corpus), {}\n\n{}",
+        workspace.goals.len(),
+        super::machine(ours, &Value::Null),
+        table::moments(&samples)
+    );
+    if !theirs.is_empty() {
+        let _ = write!(text, "\nEnvironments of the same wheels, the referee's lines:\n\n{theirs}\n");
+    }
+    let _ = write!(text, "\n{}", aims::table(&judged));
+    Ok(Tables { part: Part::Small, text, samples, judged, peers: Value::from(theirs) })
+}
+
+/// One round, in a store that has never made an environment of all goals.
+fn round(
+    ours: &Ours<'_>,
+    workspace: &Workspace,
+    (round, ready): (usize, &Path),
+) -> Result<Vec<Sample>, String> {
+    let store = ours.scratch.join("store");
+    copy(ready, &store)?;
+    let run = |line| Run { line, round, store: &store, flags: &[] };
+    let mut samples = Vec::new();
+    for _ in 0..3 {
+        samples.push(ours.build(workspace, run(NOTHING))?.0);
+    }
+    let bumped = &workspace.goals[0];
+    workspace.overlay(bumped, EPOCH + DAY, "")?;
+    let (mut sample, _) = ours.build(workspace, run("one package changed"))?;
+    sample.ran = format!("{bumped}: {}", sample.ran);
+    samples.push(sample);
+    let name = bumped.split("==").next().unwrap_or_default();
+    remove_file(&workspace.folder.join("overlays").join(format!("{name}.toml")))?;
+    let out = ours.scratch.join("env").display().to_string();
+    let goals: Vec<&str> = workspace.goals.iter().map(String::as_str).collect();
+    let working = [&["env", "--out", &out], &goals[..]].concat();
+    let frozen = [&["run"], &goals[..], &["--", "true"]].concat();
+    for (line, flags) in
+        [(WORKING, &working), (WORKING, &working), (WORKING, &working), (FROZEN, &frozen), (FOUND, &frozen)]
+    {
+        samples.push(ours.timed(workspace, Run { flags, ..run(line) })?);
+        remove(Path::new(&out))?;
+    }
+    remove(&store)?;
+    Ok(samples)
+}
