@@ -46,7 +46,7 @@ fn main() {
     };
     // What is made once for a run is no price of an action.
     let levels = [Level::Full, Level::Landlock, Level::Env];
-    levels.map(act);
+    levels.iter().copied().for_each(act);
     let mut rows: Vec<Value> = Vec::new();
     for round in 0..rounds {
         rows.push(row("bare", round, bare));

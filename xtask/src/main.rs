@@ -45,7 +45,8 @@ fn ci() -> Vec<Vec<&'static str>> {
     ]
 }
 
-/// What takes longer than a coffee: the whole base set and the example corpus.
+/// What takes longer than a coffee: the whole base set, the example corpus and
+/// the bench's smoke test.
 fn long() -> Vec<Vec<&'static str>> {
     vec![
         vec!["run", "--release", "--", "build", "--base", "--no-link"],
@@ -58,12 +59,13 @@ fn long() -> Vec<Vec<&'static str>> {
             "recipe-examples/toolz.toml",
             "--no-link",
         ],
+        vec!["run", "--quiet", "--package", "xtask", "--", "bench", "--quick"],
     ]
 }
 
 fn run(arguments: &[&str], variable: Option<(&str, &str)>) -> ExitCode {
     eprintln!("$ cargo {}", arguments.join(" "));
-    let mut command = Command::new("cargo");
+    let mut command = cargo();
     command.args(arguments).envs(variable);
     match command.status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,
@@ -72,5 +74,33 @@ fn run(arguments: &[&str], variable: Option<(&str, &str)>) -> ExitCode {
             eprintln!("failed to start cargo: {e}");
             ExitCode::from(3)
         }
+    }
+}
+
+/// Cargo, without what cargo says to this program of its own package: build
+/// scripts look at that, and would run again whenever the two ways of calling
+/// cargo take turns.
+fn cargo() -> Command {
+    let mut command = Command::new("cargo");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(is_of_this_package) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn is_of_this_package(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_this_package;
+
+    #[test]
+    fn only_what_cargo_says_of_this_package_is_left_out() {
+        assert!(is_of_this_package("CARGO_PKG_NAME") && is_of_this_package("CARGO_MANIFEST_DIR"));
+        assert!(!is_of_this_package("CARGO_TARGET_DIR") && !is_of_this_package("CARGO_HOME"));
     }
 }

@@ -4,8 +4,6 @@
 //! Knows the bench of the builder that runs them and what it prints. Must
 //! never know how a cell is made.
 
-use std::process::Command;
-
 use serde_json::Value;
 
 use super::files::said;
@@ -19,9 +17,10 @@ pub const BARE: &str = "the same program, a bare process";
 
 /// Samples for one action each.
 pub fn lines(ours: &Ours<'_>, rounds: usize) -> Result<Vec<Sample>, String> {
-    let mut command = Command::new("cargo");
+    let mut command = crate::cargo();
     command.args(["bench", "--quiet", "--locked", "--package", "builder", "--bench", "cell", "--"]);
-    command.args(["--rounds", &rounds.to_string()]);
+    // Where all else is measured: a disk has another price.
+    command.args(["--rounds", &rounds.to_string()]).env("TMPDIR", ours.scratch.join("tmp"));
     let text = said(command.current_dir(&ours.examples))?;
     let said: Value =
         serde_json::from_str(&text).map_err(|e| format!("the bench of cells printed no JSON: {e}"))?;

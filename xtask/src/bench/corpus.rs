@@ -8,6 +8,7 @@
 //! that comes out as it was stops what lies above it (and so does a wheel: its
 //! install is there).
 
+use recipes::recipe::Recipe;
 use serde_json::Value;
 
 use super::Tables;
@@ -20,9 +21,6 @@ use super::table::{self, Sample};
 
 /// The line with the interpreter's own C flags.
 const EQUAL: &str = "wheelwright, the interpreter's own flags";
-/// No word of ours to the compiler. Backends read an empty variable as they
-/// read none, which is what the peers' builds have.
-const NO_FLAGS: &str = "\n[build.env]\nCFLAGS = \"\"\nCXXFLAGS = \"\"\nFFLAGS = \"\"\n";
 /// What the referee runs of the native set unless it is told: its floor of a
 /// fresh process, and the peer that the aims name. Each costs minutes a round.
 const NATIVE_LINES: &str = "fresh,uv-build";
@@ -106,16 +104,36 @@ fn workspaces(
     goals: &[String],
 ) -> Result<Vec<(&'static str, Workspace)>, String> {
     let mut made = Vec::new();
-    let lines = [(MAIN, ""), (EQUAL, NO_FLAGS)];
-    for (line, more) in &lines[..if set == Part::Native { 2 } else { 1 }] {
+    let lines = [MAIN, EQUAL];
+    let own = if set == Part::Native { ours.own_flags()? } else { String::new() };
+    for line in &lines[..if set == Part::Native { 2 } else { 1 }] {
         let folder = format!("{}-{}", set.word(), made.len());
         let workspace = ours.workspace(&folder, goals.to_vec())?;
         for goal in goals {
-            workspace.overlay(goal, EPOCH, more)?;
+            let more =
+                if *line == EQUAL { equal_flags(takes_variables(ours, goal), &own) } else { String::new() };
+            workspace.overlay(goal, EPOCH, &more)?;
         }
         made.push((*line, workspace));
     }
     Ok(made)
+}
+
+/// Whether the backend of a package takes CFLAGS *in place of* the
+/// interpreter's own flags, as setuptools does. meson knows nothing of the
+/// interpreter's and adds the variable to its own.
+fn takes_variables(ours: &Ours<'_>, goal: &str) -> bool {
+    let mine = |r: &&Recipe| format!("{}=={}", r.pname, r.version) == goal;
+    let meson =
+        |r: &Recipe| r.build_system.iter().any(|d| d.requirement.name().to_string() == "meson-python");
+    !ours.recipes.iter().find(mine).is_some_and(meson)
+}
+
+/// The variables with which a compiler is told what it is told in the peers'
+/// builds, where there are none.
+fn equal_flags(takes_variables: bool, own: &str) -> String {
+    let flags = if takes_variables { own } else { "" };
+    format!("\n[build.env]\nCFLAGS = {flags:?}\nCXXFLAGS = {flags:?}\nFFLAGS = \"\"\n")
 }
 
 /// One round of our lines.
@@ -144,4 +162,16 @@ fn round(
         remove(&empty)?;
     }
     Ok(samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::equal_flags;
+
+    #[test]
+    fn equal_flags_are_those_that_a_backend_has_without_variables() {
+        let setuptools = "\n[build.env]\nCFLAGS = \"-O3 -Wall\"\nCXXFLAGS = \"-O3 -Wall\"\nFFLAGS = \"\"\n";
+        assert_eq!(equal_flags(true, "-O3 -Wall"), setuptools);
+        assert!(equal_flags(false, "-O3 -Wall").contains("\nCFLAGS = \"\"\n"));
+    }
 }

@@ -218,7 +218,7 @@ mod tests {
     fn a_smoke_test_is_small_unless_told_otherwise() {
         let quick = parse(&["--quick"]).unwrap();
         assert_eq!((quick.rounds(Part::Native), quick.tiny()), (1, 10));
-        assert!(quick.skips("numpy") && !quick.skips("six") == QUICK.contains(&"six"));
+        assert!(quick.skips("numpy") && !quick.skips(QUICK[0]));
         let told = parse(&["--quick", "--rounds", "2", "--tiny", "3"]).unwrap();
         assert_eq!((told.rounds(Part::Pure), told.tiny()), (2, 3));
         let usual = parse(&[]).unwrap();

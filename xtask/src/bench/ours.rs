@@ -10,7 +10,7 @@ use recipes::recipe::Recipe;
 use serde_json::Value;
 
 use super::clock::{Took, timed};
-use super::files::{copy, make, read, remove, run, write};
+use super::files::{copy, make, read, remove, run, said, write};
 use super::options::{Options, QUICK};
 use super::table::Sample;
 use super::{report, sources};
@@ -72,7 +72,7 @@ impl<'a> Ours<'a> {
             Some(program) => program.clone(),
             None => {
                 let build = ["build", "--release", "--locked", "--package", "builder"];
-                run(Command::new("cargo").args(build).current_dir(root))?;
+                run(crate::cargo().args(build).current_dir(root))?;
                 root.join("target/release/wheelwright")
             }
         };
@@ -158,6 +158,18 @@ impl<'a> Ours<'a> {
         if let Some(python) = &self.python {
             command.arg("--python").arg(python);
         }
+    }
+
+    /// The C flags that the interpreter was built with.
+    pub fn own_flags(&self) -> Result<String, String> {
+        let ask = "import sysconfig; print(sysconfig.get_config_var('CFLAGS') or '')";
+        let text = said(self.interpreter().args(["-c", ask]))?;
+        Ok(text.trim().to_owned())
+    }
+
+    /// The interpreter, to be asked.
+    pub fn interpreter(&self) -> Command {
+        Command::new(self.python.as_deref().unwrap_or(Path::new("python3")))
     }
 
     /// A build of all goals.

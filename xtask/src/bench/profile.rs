@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -56,8 +55,7 @@ pub fn part(ours: &Ours<'_>, referee: Option<&Referee<'_>>) -> Result<Tables, St
 }
 
 fn facts(ours: &Ours<'_>, store: &Path, start: u64) -> Result<Value, String> {
-    let python = ours.python.clone().unwrap_or_else(|| "python3".into());
-    let mut command = Command::new(python);
+    let mut command = ours.interpreter();
     command.args(["-c", READ]).arg(store.join("state.sqlite")).arg(start.to_string());
     let text = said(&mut command)?;
     serde_json::from_str(&text).map_err(|e| format!("the store's facts are no JSON: {e}"))

@@ -17,6 +17,7 @@ use super::table::{self, Sample};
 use super::{Tables, cell};
 
 const NOTHING: &str = "nothing to do";
+const FIRST: &str = "working environment, nothing byte-compiled for it yet";
 const WORKING: &str = "working environment";
 const FROZEN: &str = "frozen environment, and one command in it";
 const FOUND: &str = "the same environment again, found";
@@ -103,7 +104,7 @@ fn round(
     let working = [&["env", "--out", &out], &goals[..]].concat();
     let frozen = [&["run"], &goals[..], &["--", "true"]].concat();
     for (line, flags) in
-        [(WORKING, &working), (WORKING, &working), (WORKING, &working), (FROZEN, &frozen), (FOUND, &frozen)]
+        [(FIRST, &working), (WORKING, &working), (WORKING, &working), (FROZEN, &frozen), (FOUND, &frozen)]
     {
         samples.push(ours.timed(workspace, Run { flags, ..run(line) })?);
         remove(Path::new(&out))?;
