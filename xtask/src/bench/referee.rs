@@ -134,6 +134,19 @@ impl<'a> Referee<'a> {
     }
 }
 
+/// A table of its words and numbers as JSON: an object a row.
+pub fn rows(table: &str) -> Value {
+    let cells = |line: &str| -> Vec<String> {
+        line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let mut lines = table.lines();
+    let head = lines.next().map(cells).unwrap_or_default();
+    let value = |cell: String| cell.parse::<f64>().map_or(Value::from(cell), Value::from);
+    let row = |line: &str| head.iter().cloned().zip(cells(line).into_iter().map(value)).collect::<Value>();
+    // The second line is the rule below the head.
+    lines.skip(1).map(row).collect()
+}
+
 /// The packages of a set that are ready, and not left out.
 fn goals(state: &Value, set: &str, skips: impl Fn(&str) -> bool) -> Vec<String> {
     let packages = state["packages"].as_object().into_iter().flatten();
@@ -176,6 +189,13 @@ mod tests {
         }});
         assert_eq!(goals(&state, "pure", |name| name == "h11"), ["six==1.17.0"]);
         assert_eq!(goals(&state, "native", |_| false), ["cffi==2.1.1"]);
+    }
+
+    #[test]
+    fn a_table_becomes_rows() {
+        let table = "| line | rounds | median ms |\n|---|---|---|\n| uv venv | 7 | 15.6 |\n";
+        assert_eq!(rows(table), json!([{ "line": "uv venv", "rounds": 7.0, "median ms": 15.6 }]));
+        assert_eq!(rows(""), json!([]));
     }
 
     #[test]

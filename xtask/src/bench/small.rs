@@ -12,7 +12,7 @@ use super::aims::{self, Aim, Bound, Seen};
 use super::files::{copy, remove, remove_file};
 use super::options::Part;
 use super::ours::{EPOCH, Ours, Run, Workspace};
-use super::referee::Referee;
+use super::referee::{self, Referee};
 use super::table::{self, Sample};
 use super::{Tables, cell};
 
@@ -76,7 +76,7 @@ pub fn part(ours: &Ours<'_>, referee: Option<&Referee<'_>>) -> Result<Tables, St
         let _ = write!(text, "\nEnvironments of the same wheels, the referee's lines:\n\n{theirs}\n");
     }
     let _ = write!(text, "\n{}", aims::table(&judged));
-    Ok(Tables { part: Part::Small, text, samples, judged, peers: Value::from(theirs) })
+    Ok(Tables { part: Part::Small, text, samples, judged, peers: referee::rows(&theirs) })
 }
 
 /// One round, in a store that has never made an environment of all goals.
