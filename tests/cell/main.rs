@@ -1,9 +1,12 @@
 //! What a cell costs: one trivial action at a time, at every level of
-//! isolation, beside the same program as a bare process.
+//! isolation, beside the same program as a bare process; and one trivial
+//! build in a warm child, beside one that is only forked.
 //!
 //! Knows the executor and the kernel's count of processor time. Must never
 //! judge: it prints numbers for `cargo xtask bench`, and fails only when an
 //! action does.
+
+mod toy;
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -11,7 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use builder::exec::action::{Action, Exit, HostView, Level, Limits};
+use builder::exec::action::{Action, Exit, HostView, Level, Limits, Warmth};
 use builder::exec::{Executor as _, LocalOptions, Stop, local};
 use serde_json::{Value, json};
 
@@ -26,6 +29,7 @@ fn main() {
     let rounds: u32 = value.map_or(3, |text| text.parse().expect("`--rounds` is a number"));
 
     let folder = tempfile::tempdir().expect("there is room for a folder");
+    let toy = toy::Toy::new(&folder.path().join("toy"));
     // An ordinary user's build has to reach its folder.
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("the folder is ours");
     let (work, trees) = (folder.path().join("work"), folder.path().join("trees"));
@@ -44,16 +48,27 @@ fn main() {
         command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         assert!(command.status().expect("the program starts").success());
     };
+    let build = || {
+        let result = executor.execute(&toy.action, &stop).expect("the level can be had here");
+        assert_eq!(result.exit, Exit::Code(0), "{}", String::from_utf8_lossy(&result.log));
+        assert_eq!(result.warmth, Warmth::Warm);
+    };
+    let mut forks = toy.forks(&folder.path().join("forked"));
     // What is made once for a run is no price of an action.
     let levels = [Level::Full, Level::Landlock, Level::Env];
     levels.iter().copied().for_each(act);
+    build();
+    forks.one();
     let mut rows: Vec<Value> = Vec::new();
     for round in 0..rounds {
         rows.push(row("bare", round, bare));
         for level in levels {
             rows.push(row(level.word(), round, || act(level)));
         }
+        rows.push(row("forked", round, || forks.one()));
+        rows.push(row("warm", round, build));
     }
+    forks.end();
     println!("{}", json!({ "rows": rows }));
 }
 
@@ -88,10 +103,12 @@ fn action(level: Level) -> Action {
         level,
         limits: Limits::default(),
         label: "a trivial action".to_owned(),
+        warm: None,
     }
 }
 
-/// Seconds of this process and of its children that have ended.
+/// Seconds of this process and of all that it started: of those that have
+/// ended, and of those that still run, as servers do.
 fn processor_time() -> f64 {
     let of = |who| {
         // SAFETY: the structure is plain numbers, and the call fills it.
@@ -103,5 +120,28 @@ fn processor_time() -> f64 {
         let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
         seconds(usage.ru_utime) + seconds(usage.ru_stime)
     };
-    of(libc::RUSAGE_SELF) + of(libc::RUSAGE_CHILDREN)
+    of(libc::RUSAGE_SELF) + of(libc::RUSAGE_CHILDREN) + running()
+}
+
+/// Seconds of the processes below this one, with those of their ended
+/// children; the kernel counts them in hundredths.
+fn running() -> f64 {
+    let mut all: Vec<(u64, u64, u64)> = Vec::new();
+    for entry in fs::read_dir("/proc").expect("there is a /proc").flatten() {
+        // One that has ended meanwhile has no page.
+        let text = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let Some((start, rest)) = text.rsplit_once(')') else { continue };
+        let number = |text: &str| text.parse().unwrap_or(0);
+        let words: Vec<u64> = rest.split_whitespace().map(number).collect();
+        let pid = start.split_whitespace().next().map_or(0, number);
+        all.push((pid, words[1], words[11..15].iter().sum()));
+    }
+    let (mut below, mut ticks) = (vec![u64::from(std::process::id())], 0);
+    while let Some(parent) = below.pop() {
+        for (pid, _, spent) in all.iter().filter(|(_, of, _)| *of == parent) {
+            below.push(*pid);
+            ticks += spent;
+        }
+    }
+    ticks as f64 / 100.0
 }

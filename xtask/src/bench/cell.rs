@@ -14,6 +14,10 @@ use super::table::Sample;
 pub const FULL: &str = "one trivial action, full isolation";
 /// The same program as a process of nobody's.
 pub const BARE: &str = "the same program, a bare process";
+/// One build by a backend that does nothing, by the product.
+pub const WARM: &str = "one trivial build, warm child in a cell";
+/// The same hooks in a child of a server that has the backend loaded.
+pub const FORKED: &str = "the same hooks, only forked";
 
 /// Samples for one action each.
 pub fn lines(ours: &Ours<'_>, rounds: usize) -> Result<Vec<Sample>, String> {
@@ -37,6 +41,8 @@ fn sample(row: &Value) -> Sample {
     let line = match row["line"].as_str().unwrap_or_default() {
         "full" => FULL.to_owned(),
         "bare" => BARE.to_owned(),
+        "warm" => WARM.to_owned(),
+        "forked" => FORKED.to_owned(),
         level => format!("one trivial action, isolation `{level}`"),
     };
     let (round, actions) = (row["round"].as_u64().unwrap_or(0), row["actions"].as_u64().unwrap_or(1));

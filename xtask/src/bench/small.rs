@@ -28,6 +28,16 @@ const AIMS: &[Aim] = &[
     Aim { what: FROZEN, seen: Seen::Wall(FROZEN), bound: Bound::Most(15.0) },
     Aim { what: WORKING, seen: Seen::Wall(WORKING), bound: Bound::Most(60.0) },
     Aim {
+        what: "a warm build in a cell, over a fork without one",
+        seen: Seen::Above(cell::WARM, cell::FORKED),
+        bound: Bound::Most(2.5),
+    },
+    Aim {
+        what: "processor time of a warm build in a cell, over a fork without one",
+        seen: Seen::CpuAbove(cell::WARM, cell::FORKED),
+        bound: Bound::Most(5.0),
+    },
+    Aim {
         what: "a cell, over a bare process",
         seen: Seen::Above(cell::FULL, cell::BARE),
         bound: Bound::Most(2.5),
