@@ -21,6 +21,8 @@ use super::table::{self, Sample};
 
 /// The line with the interpreter's own C flags.
 const EQUAL: &str = "wheelwright, the interpreter's own flags";
+/// The line that starts from nothing but the sdists.
+const EMPTY: &str = "wheelwright, empty store";
 /// What the referee runs of the native set unless it is told: its floor of a
 /// fresh process, and the peer that the aims name. Each costs minutes a round.
 const NATIVE_LINES: &str = "fresh,uv-build";
@@ -40,7 +42,7 @@ const PURE: &[Aim] = &[
     },
     Aim {
         what: "memory of wheelwright itself, empty store",
-        seen: Seen::Peak("wheelwright, empty store"),
+        seen: Seen::Peak(EMPTY),
         bound: Bound::Most(100.0),
     },
     Aim { what: "memory of wheelwright itself", seen: Seen::Peak(MAIN), bound: Bound::Most(100.0) },
@@ -136,6 +138,12 @@ fn equal_flags(takes_variables: bool, own: &str) -> String {
     format!("\n[build.env]\nCFLAGS = {flags:?}\nCXXFLAGS = {flags:?}\nFFLAGS = \"\"\n")
 }
 
+/// Our further lines of the pure set, and what they say to `build`.
+const PURE_LINES: [(&str, &[&str]); 2] = [
+    ("wheelwright, with import checks", &[]),
+    ("wheelwright, no fork servers", &["--no-check", "--no-warm"]),
+];
+
 /// One round of our lines.
 fn round(
     ours: &Ours<'_>,
@@ -143,23 +151,23 @@ fn round(
     workspaces: &[(&'static str, Workspace)],
     round: usize,
 ) -> Result<Vec<Sample>, String> {
+    let usual: &[&str] = &["--no-check"];
+    let mut lines: Vec<(&str, &Workspace, &[&str])> =
+        workspaces.iter().map(|(line, workspace)| (*line, workspace, usual)).collect();
+    if set == Part::Pure {
+        lines.extend(PURE_LINES.map(|(line, flags)| (line, &workspaces[0].1, flags)));
+    }
     let mut samples = Vec::new();
-    for (line, workspace) in workspaces {
+    for (line, workspace, flags) in lines {
         let store = ours.store("store")?;
-        let run = Run { line, round, store: &store, flags: &["--no-check"] };
-        samples.push(ours.build_wheels(workspace, run)?.0);
+        samples.push(ours.build_wheels(workspace, Run { line, round, store: &store, flags })?.0);
         remove(&store)?;
     }
     if set == Part::Pure {
-        let workspace = &workspaces[0].1;
-        let store = ours.store("store")?;
-        let run = Run { line: "wheelwright, with import checks", round, store: &store, flags: &[] };
-        samples.push(ours.build_wheels(workspace, run)?.0);
-        let empty = ours.scratch.join("empty");
-        let run = Run { line: "wheelwright, empty store", round, store: &empty, flags: &["--no-check"] };
-        samples.push(ours.build_wheels(workspace, run)?.0);
+        let store = ours.scratch.join("empty");
+        let run = Run { line: EMPTY, round, store: &store, flags: usual };
+        samples.push(ours.build_wheels(&workspaces[0].1, run)?.0);
         remove(&store)?;
-        remove(&empty)?;
     }
     Ok(samples)
 }

@@ -42,11 +42,13 @@ pub fn part(ours: &Ours<'_>, referee: Option<&Referee<'_>>) -> Result<Tables, St
     let facts = facts(ours, &store, start)?;
     remove(&store)?;
     let jobs = ours.options.jobs.parse().unwrap_or(1.0);
-    let rows = rows(&report, &python(&report, &facts), (jobs, sample.wall));
+    let ran = ran(&report, &facts);
+    let rows = rows(&report, &python(&ran), (jobs, sample.wall));
     let text = format!(
-        "{} packages (pure), {}\n\nOne run of {:.2} s, that is {:.2} s of workers:\n\n{}",
+        "{} packages (pure), {}; builds: {}\n\nOne run of {:.2} s, that is {:.2} s of workers:\n\n{}",
         workspace.goals.len(),
         super::machine(ours, &Value::Null),
+        warmth(&ran),
         sample.wall,
         jobs * sample.wall,
         table(&rows),
@@ -61,27 +63,40 @@ fn facts(ours: &Ours<'_>, store: &Path, start: u64) -> Result<Value, String> {
     serde_json::from_str(&text).map_err(|e| format!("the store's facts are no JSON: {e}"))
 }
 
-/// Seconds of each part of Python's work, of the builds that ran. One that was
-/// found carries the numbers of the day it ran.
-fn python(report: &Value, facts: &Value) -> BTreeMap<String, f64> {
+/// What the builds that ran told of themselves. One that was found carries
+/// the numbers of the day it ran.
+fn ran<'a>(report: &Value, facts: &'a Value) -> Vec<&'a Value> {
     let steps = report["steps"].as_array().into_iter().flatten();
     let ran: Vec<&str> = steps
         .filter(|step| step["step"] == "build" && step["outcome"] == "done")
         .filter_map(|step| step["package"].as_str())
         .collect();
-    let mut parts = BTreeMap::new();
-    for row in facts.as_array().into_iter().flatten() {
+    let mine = |row: &&Value| {
         let mut words = row[0].as_str().unwrap_or_default().split('-');
         let (name, version) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let package = format!("{} {version}", name.to_lowercase().replace(['_', '.'], "-"));
-        if !ran.contains(&package.as_str()) {
-            continue;
-        }
-        for (part, milliseconds) in row[1]["milliseconds"].as_object().into_iter().flatten() {
-            *parts.entry(part.clone()).or_default() += milliseconds.as_f64().unwrap_or(0.0) / 1e3;
-        }
+        ran.contains(&package.as_str())
+    };
+    facts.as_array().into_iter().flatten().filter(mine).map(|row| &row[1]).collect()
+}
+
+/// Seconds of each part of Python's work.
+fn python(ran: &[&Value]) -> BTreeMap<String, f64> {
+    let mut parts = BTreeMap::new();
+    for (part, milliseconds) in ran.iter().filter_map(|facts| facts["milliseconds"].as_object()).flatten() {
+        *parts.entry(part.clone()).or_default() += milliseconds.as_f64().unwrap_or(0.0) / 1e3;
     }
     parts
+}
+
+/// How many ran in a child of a fork server, and how many not.
+fn warmth(ran: &[&Value]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for facts in ran {
+        *counts.entry(facts["warmth"].as_str().unwrap_or("cold")).or_default() += 1;
+    }
+    let words: Vec<String> = counts.iter().rev().map(|(word, count)| format!("{count} {word}")).collect();
+    words.join(", ")
 }
 
 /// What it went to, and worker seconds. The seconds of a worker are what it
@@ -142,11 +157,15 @@ mod tests {
     #[test]
     fn only_builds_that_ran_count() {
         let facts = json!([
-            ["more_itertools-11.2.1-py3-none-any.whl", { "milliseconds": { "import": 500, "build": 1500 } }],
-            ["wheel-0.46.0-py3-none-any.whl", { "milliseconds": { "import": 9000 } }],
+            ["more_itertools-11.2.1-py3-none-any.whl",
+             { "milliseconds": { "import": 500, "build": 1500 }, "warmth": "warm" }],
+            ["wheel-0.46.0-py3-none-any.whl", { "milliseconds": { "import": 9000 }, "warmth": "cold" }],
         ]);
-        let parts = python(&report(), &facts);
-        assert_eq!(parts, BTreeMap::from([("build".to_owned(), 1.5), ("import".to_owned(), 0.5)]));
+        let ran = ran(&report(), &facts);
+        assert_eq!(python(&ran), BTreeMap::from([("build".to_owned(), 1.5), ("import".to_owned(), 0.5)]));
+        assert_eq!(warmth(&ran), "1 warm");
+        let cold = json!({ "warmth": "cold" });
+        assert_eq!(warmth(&[ran[0], &cold, &cold]), "1 warm, 2 cold");
     }
 
     #[test]
