@@ -62,7 +62,8 @@ fn highest(mut page: File, ended: &Receiver<()>) -> Option<f64> {
     loop {
         let mut text = String::new();
         if page.rewind().and_then(|()| page.read_to_string(&mut text)).is_ok() {
-            peak = high_water(&text).or(peak);
+            // Lower than before: it became another program.
+            peak = [peak, high_water(&text)].into_iter().flatten().reduce(f64::max);
         }
         if ended.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout) {
             return peak;

@@ -85,11 +85,16 @@ impl<'a> Ours<'a> {
         Ok(Self { options, program, python, examples, recipes, template, scratch })
     }
 
-    /// The goals of the corpus that are not left out; all of them must have a recipe here.
+    /// The whole corpus, `NAME==VERSION`: what there is a recipe for.
+    pub fn listed(&self) -> Result<Vec<String>, String> {
+        Ok(read(&self.examples.join("corpus.txt"))?.lines().map(str::to_owned).collect())
+    }
+
+    /// What of it is not left out.
     pub fn corpus(&self) -> Result<Vec<String>, String> {
-        let list = read(&self.examples.join("corpus.txt"))?;
-        let name = |goal: &str| goal.split("==").next().unwrap_or_default().to_owned();
-        Ok(list.lines().filter(|goal| !self.options.skips(&name(goal))).map(str::to_owned).collect())
+        let mut goals = self.listed()?;
+        goals.retain(|goal| !self.options.skips(goal.split("==").next().unwrap_or_default()));
+        Ok(goals)
     }
 
     /// Those of the goals that `--quick` builds where no referee names any.
@@ -107,9 +112,9 @@ impl<'a> Ours<'a> {
     /// A workspace of the corpus' recipes. Outside the time: the store has
     /// everything built that it needs, with the sources from the caller's index.
     pub fn workspace(&self, name: &str, goals: Vec<String>) -> Result<Workspace, String> {
-        let list = read(&self.examples.join("corpus.txt"))?;
+        let listed = self.listed()?;
         let missing: Vec<&str> =
-            goals.iter().map(String::as_str).filter(|goal| !list.lines().any(|line| line == *goal)).collect();
+            goals.iter().filter(|goal| !listed.contains(goal)).map(String::as_str).collect();
         if !missing.is_empty() {
             return Err(format!("no recipe here for {}", missing.join(", ")));
         }

@@ -77,8 +77,9 @@ pub fn part(ours: &Ours<'_>, referee: Option<&Referee<'_>>) -> Result<Tables, St
     }
     let judged = aims::judge(AIMS, &samples);
     let mut text = format!(
-        "{} packages (the whole corpus), {}\n\n{}",
+        "{} of the corpus' {} packages, {}\n\n{}",
         workspace.goals.len(),
+        ours.listed()?.len(),
         super::machine(ours, &Value::Null),
         table::moments(&samples)
     );
