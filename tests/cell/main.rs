@@ -48,8 +48,10 @@ fn main() {
         command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         assert!(command.status().expect("the program starts").success());
     };
+    let sample = executor.execute(&toy.sample(), &stop).expect("the level can be had here");
+    let warm = toy.action(&sample);
     let build = || {
-        let result = executor.execute(&toy.action, &stop).expect("the level can be had here");
+        let result = executor.execute(&warm, &stop).expect("the level can be had here");
         assert_eq!(result.exit, Exit::Code(0), "{}", String::from_utf8_lossy(&result.log));
         assert_eq!(result.warmth, Warmth::Warm);
     };

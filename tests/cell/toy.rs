@@ -9,10 +9,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use builder::exec::action::{Action, Input, Level};
+use builder::exec::action::{Action, ActionResult, Input, Level};
 use builder::key::{Digest, TreeDigest};
 use builder::pep517::phases::Subject;
-use builder::pep517::{BuildSpec, sample_action};
+use builder::pep517::{BuildSpec, build_action, read_sample, sample_action};
 use recipes::recipe::{Build, Format, Phases};
 
 const BACKEND: &str = "\
@@ -50,10 +50,11 @@ for number, line in enumerate(sys.stdin):
     print(os.waitpid(child, 0)[1], flush=True)
 ";
 
+const NAME: &str = "toy_backend";
+
 /// The backend, installed in an environment of the system's interpreter.
 pub struct Toy {
-    /// Builds something with it.
-    pub action: Action,
+    spec: BuildSpec,
     python: PathBuf,
     site: PathBuf,
 }
@@ -90,7 +91,24 @@ impl Toy {
             warm: None,
             report_modules: false,
         };
-        Self { action: sample_action(&spec, "toy_backend"), python, site }
+        Self { spec, python, site }
+    }
+
+    /// The build that says what a build imports.
+    pub fn sample(&self) -> Action {
+        sample_action(&self.spec, NAME)
+    }
+
+    /// Another build of the same project, its server loading what the sample
+    /// was seen to import.
+    pub fn action(&self, sample: &ActionResult) -> Action {
+        let warm = read_sample(sample, NAME);
+        assert!(warm.is_some(), "{}", String::from_utf8_lossy(&sample.log));
+        let mut action = build_action(&BuildSpec { warm, ..self.spec.clone() });
+        action.source = None;
+        let project = self.sample().files.into_iter().filter(|(path, _)| path.as_str().starts_with("src/"));
+        action.files.extend(project);
+        action
     }
 
     /// The server that only forks; what its children write goes into `folder`.
