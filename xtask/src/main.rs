@@ -4,6 +4,7 @@
 //! (`bench` knows its command line, its report and where a store keeps files).
 
 mod bench;
+mod synth;
 
 use std::process::{Command, ExitCode};
 
@@ -11,6 +12,7 @@ const HELP: &str = "\
 cargo xtask ci [--all]   formatting, lints, every test (--all: the long real sets, too)
 cargo xtask bless        accept the expectations the tests see now
 cargo xtask bench        the corpus beside its peers (--help: how)
+cargo xtask synth DIR    a workspace of 10,000 synthetic recipes (--recipes, --seed)
 cargo xtask schema       print the JSON Schema of recipes";
 
 fn main() -> ExitCode {
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
         ["ci"] => ci(),
         ["ci", "--all"] => [ci(), long()].concat(),
         ["bench", rest @ ..] => return bench::main(rest),
+        ["synth", rest @ ..] => return synth::main(rest),
         ["bless"] => return run(&["test", "--workspace"], Some(("UPDATE_EXPECT", "1"))),
         ["schema"] => vec![vec!["run", "--quiet", "--package", "builder", "--", "schema"]],
         _ => {
