@@ -42,7 +42,14 @@ impl Digest {
 
     /// 64 lower-case hex digits.
     pub fn hex(&self) -> String {
-        self.0.iter().map(|b| format!("{b:02x}")).collect()
+        // By hand: a plan of thousands of steps writes a million of these digits.
+        let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+        let mut out = String::with_capacity(64);
+        for byte in self.0 {
+            out.push(digit(byte >> 4));
+            out.push(digit(byte & 15));
+        }
+        out
     }
 }
 
@@ -53,10 +60,11 @@ impl FromStr for Digest {
         if bytes.len() != 64 {
             return Err(format!("`{text}` is not 64 hex digits"));
         }
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
         let mut out = [0u8; 32];
-        for (i, byte) in out.iter_mut().enumerate() {
-            let pair = text.get(2 * i..2 * i + 2).ok_or("not hex")?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|e| e.to_string())?;
+        for (byte, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
+            let (high, low) = digit(pair[0]).zip(digit(pair[1])).ok_or("not hex")?;
+            *byte = high << 4 | low;
         }
         Ok(Self(out))
     }
@@ -124,9 +132,14 @@ pub struct KeyPart {
 
 /// Writes a key from named parts. The order of `part` calls does not matter:
 /// parts are sorted by name.
+///
+/// A plan of thousands of recipes keeps one a step, so all names and values
+/// lie one after the other in one text.
 #[derive(Clone, Debug, Default)]
 pub struct KeyWriter {
-    parts: Vec<KeyPart>,
+    text: String,
+    /// Where each name and its value end.
+    ends: Vec<(u32, u32)>,
 }
 
 impl KeyWriter {
@@ -136,31 +149,60 @@ impl KeyWriter {
     }
 
     /// Adds one part.
-    pub fn part(&mut self, name: impl Into<String>, value: impl Into<String>) -> &mut Self {
-        self.parts.push(KeyPart { name: name.into(), value: value.into() });
+    pub fn part(&mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> &mut Self {
+        self.long_part(&[name.as_ref()], &[value.as_ref()])
+    }
+
+    /// Adds one part whose name and value are put together from pieces.
+    pub fn long_part(&mut self, name: &[&str], value: &[&str]) -> &mut Self {
+        // The recipes of a set are some megabytes of text at most.
+        let end = |text: &str| u32::try_from(text.len()).expect("a key is shorter than 4 GB");
+        name.iter().for_each(|piece| self.text.push_str(piece));
+        let name_end = end(&self.text);
+        value.iter().for_each(|piece| self.text.push_str(piece));
+        self.ends.push((name_end, end(&self.text)));
         self
+    }
+
+    /// This key with room for nothing more: to be kept.
+    pub fn fitted(mut self) -> Self {
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self
+    }
+
+    /// Names and values, sorted.
+    fn sorted(&self) -> Vec<(&str, &str)> {
+        let mut start = 0;
+        let part = |&(name, value): &(u32, u32)| {
+            let (from, name, value) = (start, name as usize, value as usize);
+            start = value;
+            (&self.text[from..name], &self.text[name..value])
+        };
+        let mut parts: Vec<(&str, &str)> = self.ends.iter().map(part).collect();
+        parts.sort_unstable();
+        parts
     }
 
     /// The parts, sorted.
     pub fn parts(&self) -> Vec<KeyPart> {
-        let mut parts = self.parts.clone();
-        parts.sort();
-        parts
+        let own = |(name, value): (&str, &str)| KeyPart { name: name.to_owned(), value: value.to_owned() };
+        self.sorted().into_iter().map(own).collect()
     }
 
     fn digest(&self, what: &str) -> Digest {
-        let mut hasher = Sha256::new();
+        let mut bytes = Vec::with_capacity(self.text.len() + 16 * self.ends.len() + 64);
         let mut field = |text: &str| {
-            hasher.update((text.len() as u64).to_le_bytes());
-            hasher.update(text.as_bytes());
+            bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
         };
         field(what);
         field(&KEY_FORMAT.to_string());
-        for part in self.parts() {
-            field(&part.name);
-            field(&part.value);
+        for (name, value) in self.sorted() {
+            field(name);
+            field(value);
         }
-        Digest(hasher.finalize().into())
+        Digest::of(&bytes)
     }
 
     /// The key of intent.

@@ -121,7 +121,7 @@ fn of_the_set(ambient: &Ambient, common: &Common, (word, kind): (&str, StepKind)
     let Prepared::Ready(planned) = build::prepare(ambient, &request).ok()? else { return None };
     let [goal] = planned.goals.as_slice() else { return None };
     let step = &planned.plan.steps[*planned.plan.of.get(&(goal.id, kind))?];
-    Some(Current { key: step.key, package: step.package.clone() })
+    Some(Current { key: step.key, package: step.package.to_string() })
 }
 
 /// A word as logs are kept under: `Flask[async]==3.1` -> `flask 3.1`.

@@ -182,7 +182,7 @@ fn stopped() -> Error {
 }
 
 fn entry(step: &Step, ended: Ended, took: Duration) -> Entry {
-    Entry { package: step.package.clone(), kind: step.kind, ended, took, blocked_by: None }
+    Entry { package: step.package.to_string(), kind: step.kind, ended, took, blocked_by: None }
 }
 
 fn gather(
@@ -227,11 +227,14 @@ fn gather(
 /// The scheduler's view of the missing steps.
 fn tasks(running: &Running, missing: &[usize]) -> Result<Vec<Task>> {
     let place: BTreeMap<usize, usize> = missing.iter().enumerate().map(|(t, i)| (*i, t)).collect();
+    let steps = missing.iter().map(|&i| &running.plan.steps[i]);
+    let subjects: Vec<(&str, StepKind)> = steps.map(|step| (&*step.subject, step.kind)).collect();
+    let histories = running.store.histories(&subjects)?;
     missing
         .iter()
-        .map(|&i| {
+        .zip(histories)
+        .map(|(&i, known)| {
             let step = &running.plan.steps[i];
-            let known = running.store.history(&step.subject, step.kind)?;
             let needs = running.work.needs(step);
             Ok(Task {
                 needs: step.inputs.iter().filter_map(|input| place.get(&input.step).copied()).collect(),
@@ -281,7 +284,7 @@ impl Running<'_> {
         let step = &self.plan.steps[i];
         self.send(Event::Finished {
             step: i,
-            package: step.package.clone(),
+            package: step.package.to_string(),
             kind: step.kind,
             outcome: Ended::Skipped(because),
             took: Duration::ZERO,
@@ -296,7 +299,7 @@ impl Running<'_> {
         let known = Some(expected).filter(|e| *e != guess(step.kind));
         self.send(Event::Started {
             step: i,
-            package: step.package.clone(),
+            package: step.package.to_string(),
             kind: step.kind,
             expected: known,
             path,
@@ -322,7 +325,7 @@ impl Running<'_> {
         let took = start.elapsed();
         self.send(Event::Finished {
             step: i,
-            package: step.package.clone(),
+            package: step.package.to_string(),
             kind: step.kind,
             outcome: ended.clone(),
             took,
@@ -371,8 +374,8 @@ impl Running<'_> {
             .record(&Record {
                 key: step.key,
                 content_key: Some(content_key).filter(|_| !step.inputs.is_empty()),
-                parts: step.parts.clone(),
-                package: step.subject.clone(),
+                parts: self.plan.parts(i),
+                package: step.subject.to_string(),
                 kind: step.kind,
                 realisation: realisation.clone(),
                 inputs: inputs.iter().filter_map(|r| held(r)).collect(),

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::error::{Result, count};
+use crate::event::StepKind;
 use crate::key::TreeDigest;
 use crate::ops::run::{Known, lane, look_up};
 use crate::plan::{Difference, Plan, differences};
@@ -47,20 +48,23 @@ impl Missing {
 /// Every step that will or may run.
 pub fn missing(plan: &Plan, store: &Store) -> Result<Vec<Missing>> {
     let Known { missing, .. } = look_up(plan, store)?;
-    let mut out: Vec<Missing> = Vec::new();
-    for &i in &missing {
-        let step = &plan.steps[i];
-        let last = store.last_success(&step.subject, step.kind)?;
-        let waits = step.inputs.iter().any(|input| missing.contains(&input.step));
-        out.push(Missing {
+    let mut runs = vec![false; plan.steps.len()];
+    missing.iter().for_each(|&i| runs[i] = true);
+    let subjects: Vec<(&str, StepKind)> =
+        missing.iter().map(|&i| (&*plan.steps[i].subject, plan.steps[i].kind)).collect();
+    let before = store.last_successes(&subjects)?;
+    let expected = store.histories(&subjects)?;
+    let told = missing.iter().zip(before.into_iter().zip(expected)).map(|(&i, (last, expected))| {
+        let waits = plan.steps[i].inputs.iter().any(|input| runs[input.step]);
+        Missing {
             step: i,
             certain: !waits || last.is_none(),
-            differences: last.as_ref().map_or_else(Vec::new, |(_, parts)| differences(parts, &step.parts)),
+            differences: last.as_ref().map_or_else(Vec::new, |(_, old)| differences(old, &plan.parts(i))),
             before: last.is_some(),
-            expected: store.history(&step.subject, step.kind)?,
-        });
-    }
-    Ok(out)
+            expected,
+        }
+    });
+    Ok(told.collect())
 }
 
 /// The text of `plan`: a line a step, and the sum.
@@ -197,7 +201,6 @@ fn file_changes(before: &Tree, now: &Tree) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::StepKind;
     use crate::plan::Step;
     use crate::tree::Entry;
 

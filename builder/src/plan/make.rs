@@ -3,14 +3,15 @@
 //! Knows which steps a package has and what each needs. Must never know what
 //! a step's own key holds (`spec` does) or how steps run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use recipes::codes::BUILD_CYCLE;
 use recipes::diag::{Code, Finding};
 use recipes::recipe::{Format, Kind, Origin, Runner, Source};
 use recipes::set::{Closure, PackageSet, RecipeId, Tests};
 
-use super::{Depth, Facts, Goals, Input, Local, Plan, Step, spec};
+use super::{Depth, Facts, Goals, Input, Local, Plan, Step, intent, spec};
 use crate::event::StepKind;
 use crate::key::KeyWriter;
 
@@ -26,12 +27,37 @@ pub(super) struct Maker<'a> {
     findings: Vec<Finding>,
     /// Builds that are being planned: one that needs one of them is a cycle.
     building: BTreeSet<RecipeId>,
+    words: HashMap<RecipeId, Words>,
+    roles: HashMap<&'static str, Arc<str>>,
+}
+
+/// What steps call a package, each text there once.
+struct Words {
+    package: Arc<str>,
+    subject: Arc<str>,
+    build_system: Arc<str>,
+    dependency: Arc<str>,
+}
+
+impl Words {
+    fn of(set: &PackageSet, id: RecipeId) -> Self {
+        let recipe = set.get(id);
+        let package: Arc<str> = set.label(id).into();
+        let alone = set.versions(&recipe.pname).len() == 1;
+        Self {
+            subject: if alone { recipe.pname.as_ref().into() } else { package.clone() },
+            package,
+            build_system: format!("build-system {}", recipe.pname).into(),
+            dependency: format!("dependency {}", recipe.pname).into(),
+        }
+    }
 }
 
 impl<'a> Maker<'a> {
     pub(super) fn new(set: &'a PackageSet, facts: &'a Facts, local: &'a Local) -> Self {
         let (steps, of, findings, building) = Default::default();
-        Self { set, facts, local, steps, of, findings, building }
+        let (words, roles) = Default::default();
+        Self { set, facts, local, steps, of, findings, building, words, roles }
     }
 
     pub(super) fn make(mut self, goals: &Goals) -> Result<Plan, Vec<Finding>> {
@@ -100,28 +126,27 @@ impl<'a> Maker<'a> {
     }
 
     fn add(&mut self, id: RecipeId, kind: StepKind, own: KeyWriter, inputs: Vec<Input>) -> usize {
-        let recipe = self.set.get(id);
-        let mut key = own.clone();
-        for input in &inputs {
-            let from = &self.steps[input.step];
-            let value = format!("{} {}", self.set.get(from.recipe).version, from.key.hex());
-            key.part(format!("input {}", input.role), value);
-        }
+        let key = intent(&self.steps, &own, &inputs).step_key();
         let index = self.steps.len();
-        let package = format!("{} {}", recipe.pname, recipe.version);
-        let alone = self.set.versions(&recipe.pname).len() == 1;
-        self.steps.push(Step {
-            kind,
-            recipe: id,
-            subject: if alone { recipe.pname.to_string() } else { package.clone() },
-            package,
-            inputs,
-            key: key.step_key(),
-            parts: key.parts(),
-            spec: own,
-        });
+        let Words { package, subject, .. } = self.words(id);
+        let (package, subject) = (package.clone(), subject.clone());
+        self.steps.push(Step { kind, recipe: id, package, subject, inputs, key, spec: own.fitted() });
         self.of.insert((id, kind), index);
         index
+    }
+
+    fn words(&mut self, id: RecipeId) -> &Words {
+        let set = self.set;
+        self.words.entry(id).or_insert_with(|| Words::of(set, id))
+    }
+
+    /// A role that has only one word, shared by all steps.
+    fn role(&mut self, role: &'static str) -> Arc<str> {
+        self.roles.entry(role).or_insert_with(|| role.into()).clone()
+    }
+
+    fn input(&mut self, step: usize, role: &'static str) -> Input {
+        Input { step, role: self.role(role) }
     }
 
     fn made(&self, id: RecipeId, kind: StepKind) -> Option<usize> {
@@ -144,7 +169,8 @@ impl<'a> Maker<'a> {
         let source = self.source_of(id)?;
         let mut inputs = Vec::new();
         if !matches!(source.origin, Origin::Path { .. }) {
-            inputs.push(Input { step: self.fetch(id)?, role: "file".into() });
+            let step = self.fetch(id)?;
+            inputs.push(self.input(step, "file"));
         }
         let own = spec::source(id.0, self.set.get(id), source, self.facts, self.local);
         Some(self.add(id, StepKind::Source, own, inputs))
@@ -174,11 +200,13 @@ impl<'a> Maker<'a> {
 
     fn new_build(&mut self, id: RecipeId) -> Option<usize> {
         let source = self.source_of(id)?;
-        let mut inputs = vec![Input { step: self.source(id)?, role: "source".into() }];
+        let step = self.source(id)?;
+        let mut inputs = vec![self.input(step, "source")];
         let closure = self.closure(|set| set.build_closure(id))?;
         for member in &closure.members {
             let step = self.install(member.id)?;
-            inputs.push(Input { step, role: format!("build-system {}", self.set.get(member.id).pname) });
+            let role = self.words(member.id).build_system.clone();
+            inputs.push(Input { step, role });
         }
         let own = spec::build(self.set.get(id), source, self.facts);
         Some(self.add(id, StepKind::Build, own, inputs))
@@ -189,13 +217,14 @@ impl<'a> Maker<'a> {
             return Some(made);
         }
         let recipe = self.set.get(id);
-        let input = match recipe.format {
-            Format::Wheel => Input { step: self.fetch(id)?, role: "prebuilt wheel".into() },
-            Format::Pyproject => Input { step: self.build(id)?, role: "raw wheel".into() },
+        let (step, role) = match recipe.format {
+            Format::Wheel => (self.fetch(id)?, "prebuilt wheel"),
+            Format::Pyproject => (self.build(id)?, "raw wheel"),
             // What its phases installed: there is no wheel to finish.
             Format::Other => return self.build(id),
         };
         let own = spec::finish(recipe, self.facts);
+        let input = self.input(step, role);
         Some(self.add(id, StepKind::Finish, own, vec![input]))
     }
 
@@ -205,7 +234,8 @@ impl<'a> Maker<'a> {
         }
         let step = self.finish(id)?;
         let own = spec::install(self.set.get(id), self.facts);
-        Some(self.add(id, StepKind::Install, own, vec![Input { step, role: "wheel".into() }]))
+        let input = self.input(step, "wheel");
+        Some(self.add(id, StepKind::Install, own, vec![input]))
     }
 
     fn verify(&mut self, id: RecipeId) -> Option<usize> {
@@ -217,21 +247,22 @@ impl<'a> Maker<'a> {
         }
         let step = self.finish(id)?;
         let closure = self.closure(|set| set.run_closure(id, &[]))?;
-        let names: Vec<(String, String)> = closure
-            .members
-            .iter()
-            .map(|m| (self.set.get(m.id).pname.to_string(), self.set.get(m.id).version.to_string()))
-            .collect();
-        let own = spec::verify(&names, self.facts);
-        Some(self.add(id, StepKind::Verify, own, vec![Input { step, role: "wheel".into() }]))
+        let packages: Vec<Arc<str>> =
+            closure.members.iter().map(|m| self.words(m.id).package.clone()).collect();
+        let own = spec::verify(&packages, self.facts);
+        let input = self.input(step, "wheel");
+        Some(self.add(id, StepKind::Verify, own, vec![input]))
     }
 
     /// The installs of a closure as inputs, the package's own first.
     fn installs(&mut self, id: RecipeId, closure: &Closure) -> Option<Vec<Input>> {
-        let mut inputs = vec![Input { step: self.install(id)?, role: "install".into() }];
+        let step = self.install(id)?;
+        let mut inputs = Vec::with_capacity(closure.members.len().max(1));
+        inputs.push(self.input(step, "install"));
         for member in closure.members.iter().filter(|m| m.id != id) {
             let step = self.install(member.id)?;
-            inputs.push(Input { step, role: format!("dependency {}", self.set.get(member.id).pname) });
+            let role = self.words(member.id).dependency.clone();
+            inputs.push(Input { step, role });
         }
         Some(inputs)
     }
@@ -263,7 +294,8 @@ impl<'a> Maker<'a> {
         let closure = self.closure(|set| set.check_closure(id))?;
         let mut inputs = self.installs(id, &closure)?;
         if recipe.format != Format::Wheel {
-            inputs.push(Input { step: self.source(id)?, role: "source".into() });
+            let step = self.source(id)?;
+            inputs.push(self.input(step, "source"));
         }
         let own = spec::check(recipe, source, self.facts);
         Some(self.add(id, StepKind::Check, own, inputs))

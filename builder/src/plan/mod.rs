@@ -34,6 +34,7 @@ mod tests;
 mod why;
 //PLAN
 use std::collections::BTreeMap;
+use std::sync::Arc;
 //PLAN
 use recipes::diag::Finding;
 use recipes::set::{Member, PackageSet, RecipeId, Tests};
@@ -100,7 +101,8 @@ pub struct Input {
     /// Index of the step that makes it; smaller than the step's own.
     pub step: usize,
     /// Its role: `source`, `wheel`, `build-system setuptools`, `dependency flask`.
-    pub role: String,
+    /// Many share one text.
+    pub role: Arc<str>,
 }
 //PLAN
 /// One step.
@@ -111,16 +113,14 @@ pub struct Step {
     /// The package it does it for.
     pub recipe: RecipeId,
     /// `flask 3.1.3`.
-    pub package: String,
+    pub package: Arc<str>,
     /// Under which histories are kept: the name, with the version where the
     /// set has several.
-    pub subject: String,
+    pub subject: Arc<str>,
     /// What it needs, in a fixed order.
     pub inputs: Vec<Input>,
     /// The key of intent.
     pub key: StepKey,
-    /// Its parts, for `why`.
-    pub parts: Vec<KeyPart>,
     spec: KeyWriter,
 }
 //PLAN
@@ -128,8 +128,13 @@ impl Step {
     /// A step of no recipe, for tests of what runs plans.
     #[cfg(test)]
     pub fn made_up(recipe: RecipeId, kind: StepKind, (spec, inputs): (KeyWriter, Vec<Input>)) -> Self {
-        let (key, parts) = (spec.step_key(), spec.parts());
-        Self { kind, recipe, package: "toy 1".into(), subject: "toy".into(), inputs, key, parts, spec }
+        let key = spec.step_key();
+        Self { kind, recipe, package: "toy 1".into(), subject: "toy".into(), inputs, key, spec }
+    }
+
+    /// The version of its package.
+    fn version(&self) -> &str {
+        self.package.rsplit(' ').next().unwrap_or_default()
     }
 
     /// The key of content: the own spec and the inputs' digests, in the order
@@ -137,7 +142,7 @@ impl Step {
     pub fn content_key(&self, digests: &[String]) -> ContentKey {
         let mut key = self.spec.clone();
         for (input, digest) in self.inputs.iter().zip(digests) {
-            key.part(format!("input {}", input.role), digest.as_str());
+            key.long_part(&["input ", &input.role], &[digest]);
         }
         key.content_key()
     }
@@ -154,6 +159,24 @@ pub struct Plan {
     pub of: BTreeMap<(RecipeId, StepKind), usize>,
 }
 //PLAN
+impl Plan {
+    /// The parts of a step's key of intent, for `why`: kept nowhere, since
+    /// only what runs or is asked about is told of.
+    pub fn parts(&self, step: usize) -> Vec<KeyPart> {
+        intent(&self.steps, &self.steps[step].spec, &self.steps[step].inputs).parts()
+    }
+}
+
+/// The key of intent: the own spec, and the version and key of each input.
+fn intent(steps: &[Step], spec: &KeyWriter, inputs: &[Input]) -> KeyWriter {
+    let mut key = spec.clone();
+    for input in inputs {
+        let from = &steps[input.step];
+        key.long_part(&["input ", &input.role], &[from.version(), " ", &from.key.hex()]);
+    }
+    key
+}
+
 /// Makes the plan. All findings that stand against it come back at once;
 /// [`PackageSet::findings`] has usually shown them before.
 pub fn plan(set: &PackageSet, facts: &Facts, local: &Local, goals: &Goals) -> Result<Plan, Vec<Finding>> {

@@ -3,6 +3,8 @@
 //!
 //! Knows recipe fields. Must never know other steps.
 
+use std::sync::Arc;
+
 use recipes::recipe::{Expect, Format, GitRev, Origin, Patch, Phase, Promise, Recipe, Runner, Source};
 
 use super::{Facts, Local};
@@ -219,12 +221,14 @@ pub fn install(recipe: &Recipe, facts: &Facts) -> KeyWriter {
 }
 
 /// `verify`: Requires-Dist against the closure's names and versions.
-pub fn verify(closure: &[(String, String)], facts: &Facts) -> KeyWriter {
+///
+/// `closure` is `flask 3.1.3`, ….
+pub fn verify(closure: &[Arc<str>], facts: &Facts) -> KeyWriter {
     let mut key = start(StepKind::Verify, facts);
     // Markers of Requires-Dist see more of it than `3.11`.
     key.part("interpreter", facts.interpreter.hex());
-    for (name, version) in closure {
-        key.part(format!("closure {name}"), version.as_str());
+    for (name, version) in closure.iter().filter_map(|package| package.split_once(' ')) {
+        key.long_part(&["closure ", name], &[version]);
     }
     key
 }

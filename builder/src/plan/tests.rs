@@ -201,7 +201,7 @@ fn a_content_key_follows_the_bytes_and_not_the_intent() {
     let (one, two) = (set(DEMO), set(&DEMO.replace("version = \"1\"", "version = \"1.1\"")));
     let (one, two) = (make(&one, "app", &facts()), make(&two, "app", &facts()));
     let build = |p: &Plan| {
-        p.steps.iter().find(|s| s.kind == StepKind::Build && s.package == "app 3").unwrap().clone()
+        p.steps.iter().find(|s| s.kind == StepKind::Build && &*s.package == "app 3").unwrap().clone()
     };
     let (one, two) = (build(&one), build(&two));
     assert_ne!(one.key, two.key);
@@ -215,9 +215,9 @@ fn differences_name_what_changed() {
     let (one, two) = (set(DEMO), set(&DEMO.replace("version = \"1\"", "version = \"1.1\"")));
     let (one, two) = (make(&one, "app", &facts()), make(&two, "app", &facts()));
     let build = |p: &Plan| {
-        p.steps.iter().find(|s| s.kind == StepKind::Build && s.package == "app 3").unwrap().clone()
+        p.parts(p.steps.iter().position(|s| s.kind == StepKind::Build && &*s.package == "app 3").unwrap())
     };
-    let found = differences(&build(&one).parts, &build(&two).parts);
+    let found = differences(&build(&one), &build(&two));
     let told: Vec<String> = found.iter().map(Difference::sentence).collect();
     assert_eq!(told.len(), 1);
     assert!(told[0].starts_with("input build-system backend: 1 "), "{told:?}");
@@ -246,7 +246,7 @@ fn phases_move_the_step_that_runs_them() {
         set(&format!("{DEMO}[phases]\npost-patch = \"a\"\n").replace("[check]\nrunner = \"unittest\"\n", ""));
     let source = |level| {
         let plan = make(&phased, "app", &Facts { level, ..facts() });
-        plan.steps.iter().find(|s| s.kind == StepKind::Source && s.package == "app 3").unwrap().key
+        plan.steps.iter().find(|s| s.kind == StepKind::Source && &*s.package == "app 3").unwrap().key
     };
     assert_ne!(source(Level::Full), source(Level::Env));
     // There one action runs them all, and nothing is finished.
@@ -257,7 +257,7 @@ fn phases_move_the_step_that_runs_them() {
     let (one, two) = (set(&other("a")), set(&other("b")));
     let (one, two) = (make(&one, "app", &facts()), make(&two, "app", &facts()));
     let build =
-        |p: &Plan| p.steps.iter().find(|s| s.kind == StepKind::Build && s.package == "app 3").unwrap().key;
+        |p: &Plan| p.steps.iter().find(|s| s.kind == StepKind::Build && &*s.package == "app 3").unwrap().key;
     assert_ne!(build(&one), build(&two));
 }
 

@@ -4,7 +4,7 @@
 //! Knows text and numbers by key. Must never hold anything a result depends
 //! on: forgetting all of it costs only time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension as _, params};
@@ -17,6 +17,9 @@ use crate::key::{Digest, KeyPart, StepKey};
 
 /// The namespace of logs.
 const LOGS: &str = "log";
+
+/// So many questions are worth reading first what can be answered.
+const MANY: usize = 256;
 
 /// A name a blob was fetched under.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +76,43 @@ impl Store {
             Error::environment(format!("failed to read the last success of `{package}`")).because(why)
         })?;
         Ok(Some((key, parts)))
+    }
+
+    /// [`Store::history`] of many.
+    pub fn histories(&self, of: &[(&str, StepKind)]) -> Result<Vec<Option<Duration>>> {
+        self.of_many(of, "SELECT DISTINCT package, kind FROM durations", |p, k| self.history(p, k))
+    }
+
+    /// [`Store::last_success`] of many.
+    pub fn last_successes(&self, of: &[(&str, StepKind)]) -> Result<Vec<Option<(StepKey, Vec<KeyPart>)>>> {
+        self.of_many(of, "SELECT package, kind FROM successes", |p, k| self.last_success(p, k))
+    }
+
+    /// Asks one by one; of many only those that `known` has, so that a plan of
+    /// thousands of steps in a new store costs one question.
+    fn of_many<T>(
+        &self,
+        of: &[(&str, StepKind)],
+        known: &str,
+        ask: impl Fn(&str, StepKind) -> Result<Option<T>>,
+    ) -> Result<Vec<Option<T>>> {
+        if of.len() < MANY {
+            return of.iter().map(|(package, kind)| ask(package, *kind)).collect();
+        }
+        let there: HashSet<(String, String)> = {
+            let connection = self.state().connection();
+            let mut known = connection.prepare_cached(known).map_err(sql)?;
+            let rows = known.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+            rows.and_then(Iterator::collect).map_err(sql)?
+        };
+        let is_there = |package: &str, kind: StepKind| {
+            !there.is_empty() && there.contains(&(package.to_owned(), kind.word().to_owned()))
+        };
+        let one = |&(package, kind): &(&str, StepKind)| match is_there(package, kind) {
+            true => ask(package, kind),
+            false => Ok(None),
+        };
+        of.iter().map(one).collect()
     }
 
     /// Remembers under which name a blob was fetched.

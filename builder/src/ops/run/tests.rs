@@ -156,10 +156,10 @@ fn of_two_failures_in_the_way_the_first_of_the_plan_is_named() {
     let made_up = |name: &str, needs: &[usize]| {
         let mut spec = KeyWriter::new();
         spec.part("name", name);
-        let input = |step: &usize| crate::plan::Input { step: *step, role: format!("input {step}") };
+        let input = |step: &usize| crate::plan::Input { step: *step, role: format!("input {step}").into() };
         let mut step =
             Step::made_up(RecipeId(0), StepKind::Verify, (spec, needs.iter().map(input).collect()));
-        step.package = name.to_owned();
+        step.package = name.into();
         step
     };
     let steps = vec![made_up("a", &[]), made_up("b", &[]), made_up("c", &[0, 1]), made_up("d", &[2])];
@@ -168,7 +168,7 @@ fn of_two_failures_in_the_way_the_first_of_the_plan_is_named() {
     let (later, earlier) = (Mutex::new(later), Mutex::new(earlier));
     let work = Pretend(|step: &Step| {
         // `b` has failed before `a` may.
-        match step.package.as_str() {
+        match &*step.package {
             "a" => earlier.lock().unwrap().recv().unwrap(),
             _ => later.lock().unwrap().send(()).unwrap(),
         }

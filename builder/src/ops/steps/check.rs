@@ -73,7 +73,7 @@ pub fn imports(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
 pub fn tests(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     let start = Instant::now();
     let recipe = steps.recipe(step);
-    let source = step.inputs.iter().position(|i| i.role == "source");
+    let source = step.inputs.iter().position(|i| &*i.role == "source");
     let installs: Vec<&Realisation> =
         inputs.iter().enumerate().filter(|(i, _)| Some(*i) != source).map(|(_, r)| *r).collect();
     let (own, _) = install_of(installs[0]).map_err(broken)?;
