@@ -140,12 +140,12 @@ fn every_goal_of_the_corpus_has_its_recipe() {
     let goals: Vec<&str> = list.lines().collect();
     assert_eq!(goals.len(), 77);
     for goal in &goals {
-        let found: Vec<&Recipe> = book.recipes.iter().filter(|r| named(r) == *goal).collect();
+        let found: Vec<&Arc<Recipe>> = book.recipes.iter().filter(|r| named(r) == *goal).collect();
         assert_eq!(found.len(), 1, "{goal}");
         assert!(found[0].sources.iter().all(|s| matches!(s.promise, Promise::Hash(_))), "{goal}");
     }
     let corpus = book.recipes.iter().filter(|r| r.file.path.starts_with("corpus/"));
-    let besides: Vec<String> = corpus.map(named).filter(|n| !goals.contains(&n.as_str())).collect();
+    let besides: Vec<String> = corpus.map(|r| named(r)).filter(|n| !goals.contains(&n.as_str())).collect();
     // An older soupsieve for Python 3.9, and what python-dateutil wants at run time.
     assert_eq!(besides, ["soupsieve==2.8.4", "tzdata==2026.6"]);
 }
@@ -154,7 +154,7 @@ fn every_goal_of_the_corpus_has_its_recipe() {
 fn the_overlay_changes_one_version_and_adds_to_all_of_another() {
     let book = sound(book::assemble(&[base(), folder("overlay/overlays")]));
     let find = |name: &str, version: &str| {
-        let wanted = |r: &&Recipe| r.pname.as_ref() == name && r.version.to_string() == version;
+        let wanted = |r: &&Arc<Recipe>| r.pname.as_ref() == name && r.version.to_string() == version;
         book.recipes.iter().find(wanted).unwrap()
     };
     assert_eq!(find("cython", "3.3.1").build.config_settings["--global-option"], Vec::<String>::new());

@@ -18,6 +18,7 @@ use crate::ops::run::{self, Options, Ran};
 use crate::ops::steps::{Mismatch, Steps};
 use crate::ops::{host, judge, prepare};
 use crate::plan::{Depth, Facts, Goals, Local, Plan, declares_compiler, plan};
+use crate::python::Memo;
 use crate::schedule::{DOWNLOADS, Lanes};
 use crate::store::realisation::Realisation;
 
@@ -90,7 +91,9 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
     let wanted = resolve(&loaded, &set, request.everything)?;
     let mut findings = loaded.findings.clone();
     findings.extend(wanted.findings);
-    findings.extend(set.findings(&wanted.goals, request.tests));
+    // What else is wrong is told with it: closures go as far as they can.
+    let (mut needed, doubts) = set.examined(&wanted.goals, request.tests);
+    findings.extend(doubts);
     if request.joined {
         findings.extend(judge::applications(&set, &wanted.goals));
     }
@@ -102,9 +105,9 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
         findings.extend(more);
         Vec::new()
     });
-    // What else is wrong is told with it: closures go as far as they can.
-    let mut needed = set.touched(&wanted.goals, request.tests);
-    needed.extend(set.touched(&beside, Tests::None));
+    if !beside.is_empty() {
+        needed.extend(set.examined(&beside, Tests::None).0);
+    }
     findings.extend(judge::findings(&set, &needed, request.everything.broken));
     for &id in &needed {
         findings.extend(host::missing(ambient, set.get(id)));
@@ -158,7 +161,13 @@ fn broken(findings: &[Finding]) -> bool {
 }
 
 fn facts(ambient: &Ambient, machines: &Machines, compiler: bool) -> Result<Facts> {
-    let host = if compiler { host::identity(ambient)? } else { crate::key::Digest::of(b"") };
+    let store = &machines.store;
+    let memo = Memo {
+        recall: &|ns, key| store.recall(ns, key).ok().flatten(),
+        // Forgetting costs reading it next time, no more.
+        remember: &|ns, key, value| drop(store.remember(ns, key, value)),
+    };
+    let host = if compiler { host::identity(ambient, memo)? } else { crate::key::Digest::of(b"") };
     Ok(Facts {
         interpreter: machines.interpreter.identity,
         python: machines.interpreter.short_version(),

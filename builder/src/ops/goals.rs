@@ -2,6 +2,7 @@
 //!
 //! Knows names, files and folders. Must never know what is done with them.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -38,6 +39,8 @@ pub struct Wanted {
     pub findings: Vec<Finding>,
     /// Recipes left out because they are not for this interpreter, with the reason.
     pub left_out: Vec<(String, String)>,
+    /// The goals again, to be asked quickly.
+    known: HashSet<Goal>,
     /// What is marked as broken is no less wanted.
     broken: bool,
 }
@@ -100,7 +103,7 @@ pub fn resolve(loaded: &Loaded, set: &PackageSet, everything: Everything) -> Res
 
 impl Wanted {
     fn add(&mut self, goal: Goal) {
-        if !self.goals.contains(&goal) {
+        if self.known.insert(goal.clone()) {
             self.goals.push(goal);
         }
     }

@@ -4,6 +4,7 @@
 //! Knows package managers' lists, headers and pkg-config files. Must never
 //! start a process or install anything.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use recipes::diag::{Code, Finding, Severity};
@@ -12,10 +13,14 @@ use recipes::recipe::Recipe;
 use crate::ambient::{Ambient, is_program};
 use crate::error::Result;
 use crate::key::{Digest, KeyWriter};
+use crate::python::Memo;
 
 /// Files that change when the host's packages change, by package manager.
 const PACKAGE_LISTS: [&str; 4] =
     ["var/lib/dpkg/status", "lib/apk/db/installed", "var/lib/rpm/rpmdb.sqlite", "var/lib/pacman/local"];
+
+/// Seconds within which a file may change and keep its times.
+const FRESH: i64 = 2;
 
 /// Programs of a toolchain, for hosts without a known package manager.
 const TOOLS: [&str; 8] = ["cc", "c++", "gcc", "g++", "clang", "ld", "as", "gfortran"];
@@ -26,14 +31,15 @@ const TOOLS: [&str; 8] = ["cc", "c++", "gcc", "g++", "clang", "ld", "as", "gfort
 /// A package list is digested by its `Package:`/`Version:`-like lines; a
 /// database by size and mtime. It enters only keys of steps that declare a
 /// compiler.
-pub fn identity(ambient: &Ambient) -> Result<Digest> {
+///
+/// The list of a Debian has megabytes: what an unchanged one says is remembered.
+pub fn identity(ambient: &Ambient, memo: Memo<'_>) -> Result<Digest> {
     let mut key = KeyWriter::new();
     for name in PACKAGE_LISTS {
         let path = ambient.machine(name);
         let Ok(meta) = std::fs::metadata(&path) else { continue };
         if meta.is_file() && !name.ends_with("sqlite") {
-            let text = std::fs::read(&path).unwrap_or_default();
-            key.part(name, Digest::of(&installed_lines(&text)).hex());
+            key.part(name, installed(ambient, (&path, &meta), memo));
         } else {
             key.part(name, stamp(&path));
         }
@@ -49,6 +55,22 @@ pub fn identity(ambient: &Ambient) -> Result<Digest> {
 
 fn digest(key: &KeyWriter) -> Digest {
     Digest::of(key.step_key().hex().as_bytes())
+}
+
+/// The digest of a package list, from memory when the file is as it was.
+fn installed(ambient: &Ambient, (path, meta): (&Path, &std::fs::Metadata), memo: Memo<'_>) -> String {
+    let times = (meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec());
+    let seen = format!("{} {} {} {times:?}", path.display(), meta.len(), meta.ino());
+    if let Some(known) = (memo.recall)("host-packages", &seen) {
+        return known;
+    }
+    let made = Digest::of(&installed_lines(&std::fs::read(path).unwrap_or_default())).hex();
+    // One that was written just now may be written again with the same times.
+    let last = meta.mtime().max(meta.ctime());
+    if i64::try_from(ambient.unix_now()).is_ok_and(|now| now - last > FRESH) {
+        (memo.remember)("host-packages", &seen, &made);
+    }
+    made
 }
 
 /// The lines of dpkg's and apk's lists that say what is installed.
@@ -292,12 +314,34 @@ mod tests {
     fn a_package_installed_changes_the_identity_and_a_description_does_not() {
         let dir = tempfile::tempdir().unwrap();
         let list = "var/lib/dpkg/status";
-        let one = identity(&host(dir.path(), &[(list, "Package: gcc\nVersion: 12\nDescription: x\n")]));
-        let same = identity(&host(dir.path(), &[(list, "Package: gcc\nVersion: 12\nDescription: y\n")]));
-        let other = identity(&host(dir.path(), &[(list, "Package: gcc\nVersion: 13\nDescription: x\n")]));
-        let (one, same, other) = (one.unwrap(), same.unwrap(), other.unwrap());
-        assert_eq!(one, same);
-        assert_ne!(one, other);
+        let of = |text: &str| identity(&host(dir.path(), &[(list, text)]), Memo::none()).unwrap();
+        let one = of("Package: gcc\nVersion: 12\nDescription: x\n");
+        assert_eq!(one, of("Package: gcc\nVersion: 12\nDescription: y\n"));
+        assert_ne!(one, of("Package: gcc\nVersion: 13\nDescription: x\n"));
+    }
+
+    #[test]
+    fn an_unchanged_package_list_is_read_once_and_a_fresh_one_each_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let known = std::cell::RefCell::new(std::collections::BTreeMap::new());
+        let memo = Memo {
+            recall: &|_, key| known.borrow().get(key).cloned(),
+            remember: &|_, key, value| drop(known.borrow_mut().insert(key.to_owned(), value.to_owned())),
+        };
+        let list = "var/lib/dpkg/status";
+        let ambient = host(dir.path(), &[(list, "Package: gcc\nVersion: 12\n")]);
+        let [now, later] = [0, 60].map(|s| std::time::SystemTime::now() + std::time::Duration::from_secs(s));
+        let one = identity(&ambient.clone().with_now(now), memo).unwrap();
+        assert!(known.borrow().is_empty(), "it may change within its own times");
+        assert_eq!(identity(&ambient.clone().with_now(later), memo).unwrap(), one);
+        assert_eq!(known.borrow().len(), 1);
+        // What is remembered is used, and only for this very file.
+        known.borrow_mut().values_mut().for_each(|value| "other".clone_into(value));
+        assert_ne!(identity(&ambient.clone().with_now(later), memo).unwrap(), one);
+        let path = dir.path().join("root").join(list);
+        std::fs::write(path.with_extension("new"), "Package: gcc\nVersion: 12\n").unwrap();
+        std::fs::rename(path.with_extension("new"), &path).unwrap();
+        assert_eq!(identity(&ambient.with_now(later), memo).unwrap(), one);
     }
 
     #[test]
@@ -338,7 +382,7 @@ mod tests {
         let files = vec![LayerFile { file, pyproject: None }];
         let (mut book, findings) = assemble(&[Layer { name: "recipes".into(), files }]);
         assert!(findings.is_empty(), "{findings:?}");
-        book.recipes.remove(0)
+        std::sync::Arc::unwrap_or_clone(book.recipes.remove(0))
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use recipes::codes;
 use recipes::diag::{Finding, Severity, did_you_mean};
@@ -102,7 +103,7 @@ fn of_name(loaded: &Loaded, word: &str) -> std::result::Result<Vec<String>, Find
             .hint("write NAME or NAME==VERSION")
     })?;
     let all = &loaded.book.recipes;
-    let fits = |r: &&Recipe| r.pname == *wanted.name() && wanted.specifiers().contains(&r.version);
+    let fits = |r: &&Arc<Recipe>| r.pname == *wanted.name() && wanted.specifiers().contains(&r.version);
     let found: Vec<String> = all.iter().filter(fits).map(|r| r.file.path.clone()).collect();
     if !found.is_empty() {
         return Ok(found);
@@ -141,7 +142,7 @@ pub fn format(ambient: &Ambient, paths: &[String], check: bool) -> Result<Format
     for (shown, path) in files {
         let text = std::fs::read_to_string(&path)
             .map_err(|e| Error::environment(format!("failed to read `{shown}`")).because(e))?;
-        let file = std::sync::Arc::new(recipes::diag::SourceFile { path: shown.clone(), text });
+        let file = Arc::new(recipes::diag::SourceFile { path: shown.clone(), text });
         match recipes::format::format(&file) {
             Ok(laid_out) if laid_out == file.text => {}
             Ok(laid_out) => {

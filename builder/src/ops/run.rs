@@ -4,7 +4,7 @@
 //! Knows keys, locks and realisations. Must never know what a step does
 //! (`steps` does) or who watches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
@@ -50,6 +50,8 @@ pub struct Needs {
     pub exclusive: bool,
     /// Bytes; 0 when not declared.
     pub memory: u64,
+    /// How long it may take, for one that was never timed.
+    pub guess: Option<Duration>,
 }
 
 /// How a plan is run.
@@ -113,6 +115,8 @@ struct Running<'a> {
     results: Vec<OnceLock<Realisation>>,
     events: Mutex<mpsc::Sender<Event>>,
     started: Instant,
+    /// Steps whose time is known and not guessed.
+    timed: BTreeSet<usize>,
 }
 
 /// Runs what is missing. Events arrive in one line while it runs.
@@ -125,7 +129,7 @@ pub fn run(
 ) -> Result<Ran> {
     let known = look_up(plan, store)?;
     let (sender, receiver) = mpsc::channel();
-    let running = Running {
+    let mut running = Running {
         plan,
         store,
         work,
@@ -133,6 +137,7 @@ pub fn run(
         results: plan.steps.iter().map(|_| OnceLock::new()).collect(),
         events: Mutex::new(sender),
         started: Instant::now(),
+        timed: BTreeSet::new(),
     };
     let mut entries: BTreeMap<usize, Entry> = BTreeMap::new();
     for (i, found) in known.found.into_iter().enumerate() {
@@ -142,7 +147,8 @@ pub fn run(
             let _ = running.results[i].set(found);
         }
     }
-    let tasks = tasks(&running, &known.missing)?;
+    let (tasks, timed) = tasks(&running, &known.missing)?;
+    running.timed = timed;
     let expected = tasks.iter().map(|t| t.expected).sum();
     let paths = longest_path(&tasks);
     running.send(Event::Planned { steps: tasks.len(), expected });
@@ -224,27 +230,31 @@ fn gather(
     }
 }
 
-/// The scheduler's view of the missing steps.
-fn tasks(running: &Running, missing: &[usize]) -> Result<Vec<Task>> {
+/// The scheduler's view of the missing steps, and which of them were timed
+/// before.
+fn tasks(running: &Running, missing: &[usize]) -> Result<(Vec<Task>, BTreeSet<usize>)> {
     let place: BTreeMap<usize, usize> = missing.iter().enumerate().map(|(t, i)| (*i, t)).collect();
     let steps = missing.iter().map(|&i| &running.plan.steps[i]);
     let subjects: Vec<(&str, StepKind)> = steps.map(|step| (&*step.subject, step.kind)).collect();
     let histories = running.store.histories(&subjects)?;
-    missing
+    let timed = missing.iter().zip(&histories).filter(|(_, known)| known.is_some());
+    let timed = timed.map(|(i, _)| *i).collect();
+    let tasks = missing
         .iter()
         .zip(histories)
         .map(|(&i, known)| {
             let step = &running.plan.steps[i];
             let needs = running.work.needs(step);
-            Ok(Task {
+            Task {
                 needs: step.inputs.iter().filter_map(|input| place.get(&input.step).copied()).collect(),
-                expected: known.unwrap_or_else(|| guess(step.kind)),
+                expected: known.or(needs.guess).unwrap_or_else(|| guess(step.kind)),
                 lane: lane(step.kind),
                 exclusive: needs.exclusive,
                 memory: needs.memory,
-            })
+            }
         })
-        .collect()
+        .collect();
+    Ok((tasks, timed))
 }
 
 /// What a step occupies.
@@ -296,7 +306,7 @@ impl Running<'_> {
     fn step(&self, i: usize, (expected, path): (Duration, Duration)) -> ((Ended, Duration), bool) {
         let step = &self.plan.steps[i];
         let start = Instant::now();
-        let known = Some(expected).filter(|e| *e != guess(step.kind));
+        let known = Some(expected).filter(|_| self.timed.contains(&i));
         self.send(Event::Started {
             step: i,
             package: step.package.to_string(),

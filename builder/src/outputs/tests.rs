@@ -414,7 +414,7 @@ fn recipe(text: &str) -> Recipe {
     };
     let (book, findings) = assemble(&[layer]);
     assert!(findings.iter().all(|f| f.severity != recipes::diag::Severity::Error), "{}", messages(&findings));
-    book.recipes.into_iter().next().unwrap()
+    std::sync::Arc::unwrap_or_clone(book.recipes.into_iter().next().unwrap())
 }
 
 fn wrap(ops: Vec<WrapOp>) -> Wrap {

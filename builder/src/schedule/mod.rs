@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-pub use priority::{estimate, longest_path};
+pub use priority::{estimate, first_guess, longest_path};
 
 /// What a task occupies while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -38,6 +38,22 @@ fn the_longest_chain_goes_first() {
 }
 
 #[test]
+fn a_first_run_begins_with_the_long_native_builds() {
+    let built = |native, bytes| Task { expected: first_guess(native, bytes), ..task(&[], 0) };
+    let [kilo, mega] = [1 << 10, 1 << 20];
+    let tasks = [
+        built(false, Some(30 * kilo)),
+        built(true, Some(7 * kilo)),
+        built(false, Some(5 * mega)),
+        built(true, Some(20 * mega)),
+        // Nobody knows how large it is: native is longer than any usual pure one.
+        built(true, None),
+        built(false, None),
+    ];
+    assert_eq!(order(&tasks, 1, &[]).0, [3, 4, 1, 2, 5, 0]);
+}
+
+#[test]
 fn a_failure_skips_only_what_needs_it() {
     let tasks = [task(&[], 1), task(&[0], 1), task(&[1], 1), task(&[], 1)];
     let (seen, fates) = order(&tasks, 1, &[0]);

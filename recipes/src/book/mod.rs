@@ -47,8 +47,9 @@ pub struct LayerFile {
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     /// The good recipes. Several versions of a name may be among them.
-    pub recipes: Vec<Recipe>,
-    tables: Vec<Table>,
+    pub recipes: Vec<Arc<Recipe>>,
+    /// The tables of those that were extended; another is its file's.
+    merged: HashMap<usize, Table>,
     /// Layer of each file, by the file's address (the places keep it alive).
     layers: HashMap<usize, Arc<str>>,
     /// The recipes each file is part of, by its path.
@@ -62,15 +63,12 @@ impl Book {
     /// Where each value of a recipe comes from, in the order of its table.
     pub fn origins(&self, index: usize) -> Vec<OriginRow> {
         let mut out = Vec::new();
-        if let Some(table) = self.tables.get(index) {
-            self.rows(table, "", &mut out);
+        match (self.merged.get(&index), self.recipes.get(index)) {
+            (Some(table), _) => self.rows(table, "", &mut out),
+            (None, Some(recipe)) => self.rows(&table_of(&recipe.file), "", &mut out),
+            (None, None) => {}
         }
         out
-    }
-
-    /// The merged table of a recipe.
-    pub fn table(&self, index: usize) -> Option<&Table> {
-        self.tables.get(index)
     }
 
     /// The recipes a file stands for: the one it holds, the one that took its
@@ -115,17 +113,47 @@ fn address(file: &Arc<SourceFile>) -> usize {
     Arc::as_ptr(file) as usize
 }
 
-/// A file, read and shape-checked.
-struct Text {
-    table: Table,
+/// The checked table of a file that is known to be good.
+fn table_of(file: &Arc<SourceFile>) -> Table {
+    let (mut table, _) = crate::node::read(file);
+    schema::check(&mut table, schema::RECIPE, &mut Vec::new());
+    table
+}
+
+/// A recipe, unless an error stands against it, and what is to be said.
+type Parsed = (Option<Recipe>, Vec<Finding>);
+
+/// A file, read and checked as far as it goes alone. Of thousands of files
+/// the tables are many times larger than the recipes, so only an extension
+/// keeps its own.
+pub struct ReadFile {
     file: Arc<SourceFile>,
     identity: Option<Identity>,
     good: bool,
+    findings: Vec<Finding>,
+    content: Content,
+}
+
+enum Content {
+    Extension(Table),
+    /// Where the name stands, the name, and the recipe if it has an identity.
+    Whole(Option<Place>, Option<PackageName>, Option<Parsed>),
+}
+
+/// A file that extends.
+struct Extension<'a> {
+    table: &'a Table,
+    file: &'a Arc<SourceFile>,
 }
 
 /// A recipe while layers are being laid on it.
 struct Entry {
-    table: Table,
+    /// Once it was extended.
+    table: Option<Table>,
+    /// Until it is extended.
+    parsed: Option<Parsed>,
+    /// Where its name stands.
+    place: Option<Place>,
     file: Arc<SourceFile>,
     layer: usize,
     pname: PackageName,
@@ -144,43 +172,48 @@ struct Shelf {
     broken: HashSet<PackageName>,
 }
 
-/// Lays the layers on each other and reads every recipe.
+/// Reads every recipe and lays the layers on each other.
+pub fn assemble(layers: &[Layer]) -> (Book, Vec<Finding>) {
+    let files = layers.iter().flat_map(|layer| layer.files.iter().map(|file| read(file, &layer.name)));
+    lay(layers, files.collect())
+}
+
+/// Lays layers on each other, their files read by [`read`] in order.
 ///
 /// Returns the good recipes and all findings, in the order of files and
 /// lines; a recipe with an error is not in the book, the others are.
-pub fn assemble(layers: &[Layer]) -> (Book, Vec<Finding>) {
+pub fn lay(layers: &[Layer], files: Vec<ReadFile>) -> (Book, Vec<Finding>) {
     let mut findings = Vec::new();
     let mut shelf = Shelf::default();
     let mut names = HashMap::new();
     let mut order = HashMap::new();
+    let mut files = files.into_iter();
     for (at, layer) in layers.iter().enumerate() {
         let name: Arc<str> = layer.name.as_str().into();
         let mut extensions = Vec::new();
-        for file in &layer.files {
-            names.insert(address(&file.file), name.clone());
-            order.insert(address(&file.file), order.len());
-            let text = read(file, &mut findings);
-            if parse::extends(&text.table).is_some() {
-                extensions.push(text);
-            } else {
-                shelf.define(text, at, &name, &mut findings);
+        for mut read in files.by_ref().take(layer.files.len()) {
+            names.insert(address(&read.file), name.clone());
+            order.insert(address(&read.file), order.len());
+            findings.append(&mut read.findings);
+            match read.content {
+                Content::Extension(_) => extensions.push(read),
+                Content::Whole(..) => shelf.define(read, at, &name, &mut findings),
             }
         }
-        for text in extensions {
-            shelf.extend(&text, &mut findings);
+        for extension in extensions {
+            shelf.extend(extension, &mut findings);
         }
     }
     let mut book = Book { layers: names, ..Book::default() };
     let mut numbers = HashMap::new();
-    for (at, entry) in shelf.entries.into_iter().enumerate() {
-        let layer = &layers[entry.layer].name;
-        let (recipe, more) =
-            parse::recipe(&entry.table, (&entry.pname, &entry.version), (&entry.file, layer));
+    for (at, mut entry) in shelf.entries.into_iter().enumerate() {
+        let parsed = entry.parsed.take();
+        let (recipe, more) = parsed.unwrap_or_else(|| entry.parse(&layers[entry.layer].name));
         findings.extend(more);
         if let Some(recipe) = recipe.filter(|_| entry.good) {
             numbers.insert(at, book.recipes.len());
-            book.recipes.push(recipe);
-            book.tables.push(entry.table);
+            book.merged.extend(entry.table.map(|table| (book.recipes.len(), table)));
+            book.recipes.push(Arc::new(recipe));
         }
     }
     for (file, at) in shelf.parts {
@@ -191,19 +224,28 @@ pub fn assemble(layers: &[Layer]) -> (Book, Vec<Finding>) {
     (book, in_order(findings, &order))
 }
 
-fn read(file: &LayerFile, findings: &mut Vec<Finding>) -> Text {
-    let start = findings.len();
+/// Reads one file of the layer of this name. Needs no other, so that many can
+/// be read side by side.
+pub fn read(file: &LayerFile, layer: &str) -> ReadFile {
+    let mut findings = Vec::new();
     let (mut table, syntax) = crate::node::read(&file.file);
-    if !syntax.is_empty() {
-        // What is missing may only be unreadable: nothing more is said.
-        findings.extend(syntax);
-
-        return Text { table, file: file.file.clone(), identity: None, good: false };
+    let readable = syntax.is_empty();
+    // What is missing may only be unreadable: nothing more is said.
+    findings.extend(syntax);
+    let mut identity = None;
+    if readable {
+        schema::check(&mut table, schema::RECIPE, &mut findings);
+        identity = parse::identity(&table, &file.file, file.pyproject.as_deref(), &mut findings);
     }
-    schema::check(&mut table, schema::RECIPE, findings);
-    let identity = parse::identity(&table, &file.file, file.pyproject.as_deref(), findings);
-    let good = findings[start..].iter().all(|f| f.severity != Severity::Error);
-    Text { table, file: file.file.clone(), identity, good }
+    let good = findings.iter().all(|f| f.severity != Severity::Error);
+    let whole = |table: &Table| {
+        let known = identity.as_ref().and_then(|i| Some((&i.pname, i.version.as_ref()?)));
+        let parsed = known.map(|known| parse::recipe(table, known, (&file.file, layer)));
+        let name = table.str("pname").and_then(|name| name.parse().ok());
+        Content::Whole(table.get("pname").map(|n| n.place.clone()), name, parsed)
+    };
+    let content = if parse::extends(&table).is_some() { Content::Extension(table) } else { whole(&table) };
+    ReadFile { file: file.file.clone(), identity, good, findings, content }
 }
 
 /// Findings of several versions of one recipe are said once.
@@ -223,16 +265,31 @@ fn in_order(mut findings: Vec<Finding>, order: &HashMap<usize, usize>) -> Vec<Fi
     findings
 }
 
+impl Entry {
+    /// The table, to be extended: what was made of it is not what it says any more.
+    fn open(&mut self) -> &mut Table {
+        self.parsed = None;
+        self.table.get_or_insert_with(|| table_of(&self.file))
+    }
+
+    fn parse(&mut self, layer: &str) -> Parsed {
+        let identity = (&self.pname, &self.version);
+        let table = self.table.get_or_insert_with(|| table_of(&self.file));
+        parse::recipe(table, identity, (&self.file, layer))
+    }
+}
+
 impl Shelf {
-    fn define(&mut self, text: Text, layer: usize, layer_name: &str, findings: &mut Vec<Finding>) {
-        let Some(Identity { pname, version: Some(version) }) = text.identity else {
-            self.broken.extend(text.table.str("pname").and_then(|n| n.parse().ok()));
+    fn define(&mut self, read: ReadFile, layer: usize, layer_name: &str, findings: &mut Vec<Finding>) {
+        let Content::Whole(place, name, parsed) = read.content else { return };
+        let Some(Identity { pname, version: Some(version) }) = read.identity else {
+            self.broken.extend(name);
             return;
         };
         let same = self.by_name.entry(pname.clone()).or_default();
         let found = same.iter().copied().find(|at| self.entries[*at].version == version);
-        let place = text.table.get("pname").map(|n| n.place.clone());
-        let entry = Entry { table: text.table, file: text.file, layer, pname, version, good: text.good };
+        let (file, good) = (read.file, read.good);
+        let entry = Entry { table: None, parsed, place, file, layer, pname, version, good };
         self.parts.push((entry.file.clone(), found.unwrap_or(self.entries.len())));
         match found {
             None => {
@@ -240,10 +297,10 @@ impl Shelf {
                 self.entries.push(entry);
             }
             Some(at) if self.entries[at].layer == layer => {
-                let first = self.entries[at].table.get("pname").map(|n| &n.place);
+                let first = self.entries[at].place.as_ref();
                 let first = first.map_or(String::new(), |p| format!("{}:{}", p.file.path, p.line_col().0));
                 findings.push(Finding {
-                    place,
+                    place: entry.place,
                     ..Finding::error(
                         codes::DUPLICATE_RECIPE,
                         Place { file: entry.file.clone(), span: 0..0 },
@@ -256,32 +313,38 @@ impl Shelf {
         }
     }
 
-    fn extend(&mut self, text: &Text, findings: &mut Vec<Finding>) {
-        let Some(identity) = &text.identity else { return };
-        let Some(targets) = self.targets(text, identity, findings) else { return };
+    fn extend(&mut self, read: ReadFile, findings: &mut Vec<Finding>) {
+        let ReadFile { file, identity, good, content, .. } = read;
+        let (Content::Extension(table), Some(identity)) = (content, identity) else { return };
+        let text = Extension { table: &table, file: &file };
+        let Some(targets) = self.targets(&text, &identity, findings) else { return };
         if let Some(new) = &identity.version
-            && !self.may_become(text, &targets, new, findings)
+            && !self.may_become(&text, &targets, new, findings)
         {
             return;
         }
         for at in targets {
-            self.parts.push((text.file.clone(), at));
+            self.parts.push((file.clone(), at));
             let entry = &mut self.entries[at];
             let start = findings.len();
             if let Some(new) = identity.version.as_ref().filter(|new| **new != entry.version) {
-                merge::stale_hash(&entry.table, &text.table, (&entry.version, new), findings);
-                entry.version = new.clone();
+                let old = std::mem::replace(&mut entry.version, new.clone());
+                merge::stale_hash(entry.open(), &table, (&old, new), findings);
             }
-
             let whose = format!("`{}` {}", entry.pname, entry.version);
-            merge::recipe(&mut entry.table, &text.table, &whose, findings);
-            entry.good &= text.good && findings[start..].iter().all(|f| f.severity != Severity::Error);
+            merge::recipe(entry.open(), &table, &whose, findings);
+            entry.good &= good && findings[start..].iter().all(|f| f.severity != Severity::Error);
         }
     }
 
     /// The recipes an extension is about; `None` after a finding.
-    fn targets(&self, text: &Text, identity: &Identity, findings: &mut Vec<Finding>) -> Option<Vec<usize>> {
-        let (node, version) = parse::extends(&text.table)?;
+    fn targets(
+        &self,
+        text: &Extension<'_>,
+        identity: &Identity,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Vec<usize>> {
+        let (node, version) = parse::extends(text.table)?;
         let pname = &identity.pname;
         let wanted = match version {
             Some(_) => Some(parse::extended_version(node, findings)?),
@@ -323,7 +386,13 @@ impl Shelf {
     }
 
     /// Whether the targets may all be given a version.
-    fn may_become(&self, text: &Text, targets: &[usize], new: &Version, findings: &mut Vec<Finding>) -> bool {
+    fn may_become(
+        &self,
+        text: &Extension<'_>,
+        targets: &[usize],
+        new: &Version,
+        findings: &mut Vec<Finding>,
+    ) -> bool {
         let place = text.table.get("version").map(|n| n.place.clone());
         let say = |message: String, hint: String| Finding {
             place: place.clone(),

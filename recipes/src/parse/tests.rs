@@ -33,7 +33,7 @@ fn outcome(text: &str, pyproject: Option<&str>) -> String {
     };
     let (book, findings) = assemble(&[layer]);
     let mut out: String = findings.iter().map(|f| f.render()).collect();
-    out.extend(book.recipes.iter().map(show));
+    out.extend(book.recipes.iter().map(|recipe| show(recipe)));
     out
 }
 

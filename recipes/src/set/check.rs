@@ -39,15 +39,15 @@ impl PackageSet {
     /// and build cycles. One finding for one cause, in the order of the files.
     /// A disabled goal is an error; leave it out where "all there is" is meant.
     pub fn findings(&self, goals: &[Member], tests: Tests) -> Vec<Finding> {
-        let Explored { graph, mut troubles, .. } = self.explore(goals, tests);
-        troubles.extend(self.cycles(&graph));
-        trouble::findings(self, troubles)
+        self.examined(goals, tests).1
     }
 
     /// Every recipe that building `goals` and running tests can touch, as far
-    /// as the closures go; what is wrong with them, [`Self::findings`] says.
-    pub fn touched(&self, goals: &[Member], tests: Tests) -> BTreeSet<RecipeId> {
-        self.explore(goals, tests).seen
+    /// as the closures go, and what is wrong with them ([`Self::findings`]).
+    pub fn examined(&self, goals: &[Member], tests: Tests) -> (BTreeSet<RecipeId>, Vec<Finding>) {
+        let Explored { seen, graph, mut troubles } = self.explore(goals, tests);
+        troubles.extend(self.cycles(&graph));
+        (seen, trouble::findings(self, troubles))
     }
 
     fn explore(&self, goals: &[Member], tests: Tests) -> Explored {

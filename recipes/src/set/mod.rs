@@ -47,7 +47,7 @@ pub struct Want {
 }
 
 /// One recipe of a closure, or one that is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Member {
     /// The recipe.
     pub id: RecipeId,
@@ -113,7 +113,7 @@ struct Facts {
 
 /// Recipes for one target.
 pub struct PackageSet {
-    recipes: Vec<Recipe>,
+    recipes: Vec<Arc<Recipe>>,
     target: Target,
     /// Sorted; the recipes of each name highest version first.
     names: Vec<(PackageName, Vec<RecipeId>)>,
@@ -128,7 +128,8 @@ pub struct PackageSet {
 impl PackageSet {
     /// A set of these recipes. Of two recipes with one name and version the
     /// later is preferred.
-    pub fn new(recipes: Vec<Recipe>, target: Target) -> Self {
+    pub fn new(recipes: impl IntoIterator<Item: Into<Arc<Recipe>>>, target: Target) -> Self {
+        let recipes: Vec<Arc<Recipe>> = recipes.into_iter().map(Into::into).collect();
         let mut order: Vec<RecipeId> = (0..recipes.len()).map(RecipeId).collect();
         order.sort_by(|a, b| {
             let (ra, rb) = (&recipes[a.0], &recipes[b.0]);

@@ -20,7 +20,7 @@ fn recipes(text: &str) -> Vec<Recipe> {
     let (book, findings) = assemble(&[Layer { name: "recipes".into(), files: files.collect() }]);
     let errors: Vec<Finding> = findings.into_iter().filter(|f| f.severity == Severity::Error).collect();
     assert_eq!(told(&errors), "");
-    book.recipes
+    book.recipes.into_iter().map(std::sync::Arc::unwrap_or_clone).collect()
 }
 
 /// Recipes of one line each: `flask 3.1: click>=8, jinja2 | build: hatchling | python: >=3.9 | app`.

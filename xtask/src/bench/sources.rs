@@ -29,7 +29,7 @@ pub fn recipes(paths: &[std::path::PathBuf]) -> Result<Vec<Recipe>, String> {
     let layers = layers.map(|(name, files)| Layer { name: name.to_owned(), files });
     let (book, findings) = book::assemble(&layers);
     if findings.is_empty() {
-        return Ok(book.recipes);
+        return Ok(book.recipes.into_iter().map(std::sync::Arc::unwrap_or_clone).collect());
     }
     Err(findings.iter().map(Finding::render).collect())
 }

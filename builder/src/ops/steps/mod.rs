@@ -14,18 +14,21 @@ mod source;
 mod warm;
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use recipes::diag::Place;
 use recipes::name::Sha256;
-use recipes::recipe::{Recipe, Source};
+use recipes::recipe::{Promise, Recipe, Source};
 use recipes::set::PackageSet;
 
 use crate::event::{Failure, StepKind};
+use crate::key::Digest;
 use crate::ops::load::Loaded;
 use crate::ops::machines::Machines;
 use crate::ops::run::{Needs, Talk, Work, Worked};
 use crate::pep517::hints;
 use crate::plan::{Local, Step, declares_compiler};
+use crate::schedule::first_guess;
 use crate::store::realisation::Realisation;
 
 /// A hash that is not the promised one, for `--accept-hash`.
@@ -84,6 +87,16 @@ impl<'a> Steps<'a> {
         }
     }
 
+    /// How long a build may take that was never timed. How large the source
+    /// is can be seen where the store has it already.
+    fn guess(&self, step: &Step) -> Duration {
+        let bytes = match self.source_of(step).promise {
+            Promise::Hash(hash) => std::fs::metadata(self.machines.store.blob_path(&Digest(hash.0))).ok(),
+            Promise::Ask | Promise::Local => None,
+        };
+        first_guess(declares_compiler(self.recipe(step)), bytes.map(|meta| meta.len()))
+    }
+
     fn source_of(&self, step: &Step) -> &'a Source {
         self.set.source_for(step.recipe).expect("the plan was made, so a source applies")
     }
@@ -115,9 +128,11 @@ impl Work for Steps<'_> {
     fn needs(&self, step: &Step) -> Needs {
         let build = &self.recipe(step).build;
         match step.kind {
-            StepKind::Build | StepKind::Check => {
-                Needs { exclusive: build.exclusive, memory: build.memory.unwrap_or(0) }
-            }
+            StepKind::Build | StepKind::Check => Needs {
+                exclusive: build.exclusive,
+                memory: build.memory.unwrap_or(0),
+                guess: (step.kind == StepKind::Build).then(|| self.guess(step)),
+            },
             _ => Needs::default(),
         }
     }

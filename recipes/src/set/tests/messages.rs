@@ -481,7 +481,7 @@ fn what_extras_bring_in_is_looked_at_too() {
           note: q 1 is built with `p` (q-1.toml:3)
           hint: build one of them without that requirement (an in-tree backend), or take it prebuilt: `format = "wheel"`
     "#]].assert_eq(&told(&set.findings(std::slice::from_ref(&with), Tests::None)));
-    let touched = set.touched(&[with], Tests::None);
+    let touched = set.examined(&[with], Tests::None).0;
     assert_eq!(touched.len(), 3);
 }
 
@@ -495,7 +495,7 @@ fn tests_are_looked_at_only_where_they_are_run() {
     ");
     let of = |name: &str, tests: Tests| {
         let goal = [Member::from(set.select(name).unwrap())];
-        (set.findings(&goal, tests).len(), set.touched(&goal, tests).len())
+        (set.findings(&goal, tests).len(), set.examined(&goal, tests).0.len())
     };
     // With its tests `c` needs pytest too; `lost` is nowhere.
     assert_eq!([of("c", Tests::None), of("c", Tests::Goals)], [(0, 1), (1, 2)]);
