@@ -31,6 +31,9 @@ pub enum StepKind {
 }
 
 impl StepKind {
+    /// How many kinds there are.
+    pub const COUNT: usize = Self::App as usize + 1;
+
     /// The word used in keys, messages and history.
     pub fn word(self) -> &'static str {
         match self {

@@ -227,3 +227,29 @@ fn without_checks_nobody_needs_what_tests_need() {
     world.ok(&["run", "lone", "--", "python", "-c", "import lone"]);
     world.ok(&["env", "lone", "--out", "env"]);
 }
+
+#[test]
+fn a_change_that_keeps_size_and_time_of_a_recipe_is_seen() {
+    let world = World::new(&[Project::new("a", "1.0"), Project::new("b", "1.0").needs("a")]);
+    world.ok(&["build", "b"]);
+    let nothing = "nothing to do: everything is in the store\n";
+    assert_eq!(world.ok(&["plan", "b"]).stdout, nothing);
+    let path = world.work("recipes/a-1.0.toml");
+    let (text, time) = (world.read("recipes/a-1.0.toml"), path.metadata().unwrap().modified().unwrap());
+    let with = |env: &str| format!("{text}\n[build]\nenv = {{ {env} }}\n");
+    let write = |text: &str| {
+        world.write("recipes/a-1.0.toml", text);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    };
+    write(&with("A = \"1\""));
+    assert!(world.ok(&["plan", "b"]).stdout.contains("env A: nothing -> 1"));
+    world.ok(&["build", "b"]);
+    assert_eq!(world.ok(&["plan", "b"]).stdout, nothing);
+    write(&with("A = \"2\""));
+    assert!(world.ok(&["plan", "b"]).stdout.contains("env A: 1 -> 2"));
+    // Another file in its place, older than the first.
+    world.write("recipes/new", with("A = \"3\""));
+    std::fs::rename(world.work("recipes/new"), &path).unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    assert!(world.ok(&["plan", "b"]).stdout.contains("env A: 1 -> 3"));
+}

@@ -68,6 +68,7 @@ pub fn build(ambient: &Ambient, common: &Common, args: &BuildArgs) -> Outcome {
         built.report.troubles.extend(troubles.into_iter().map(Failure::from));
     }
     built.report.start_up = result::start_up(&planned, &built);
+    planned.leave();
     finish(ambient, common, &args.flags, &mut built.report)
 }
 

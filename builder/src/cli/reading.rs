@@ -54,6 +54,7 @@ pub fn show_plan(ambient: &Ambient, common: &Common, request: &Request) -> Outco
             } else {
                 print::result_text(&why::plan_text(&planned.plan, &missing, planned.machines.jobs));
             }
+            planned.leave();
             Ok(None)
         }
     }

@@ -207,6 +207,14 @@ pub fn run(planned: &Planned, fail_fast: bool, watch: &mut dyn FnMut(&Event)) ->
 }
 
 impl Planned {
+    /// The last thing a program does with it: takes leave of the machine, and
+    /// takes nothing apart that is only memory.
+    pub fn leave(self) {
+        let Self { machines, loaded, set, plan, local, .. } = self;
+        std::mem::forget((loaded, set, plan, local));
+        drop(machines);
+    }
+
     /// The realisation of one step of a package, after a run.
     pub fn of<'a>(&self, built: &'a Built, id: RecipeId, kind: StepKind) -> Option<&'a Realisation> {
         let index = self.plan.of.get(&(id, kind))?;

@@ -14,7 +14,6 @@ use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use recipes::book::{self, Book, Layer, LayerFile};
 use recipes::codes;
 use recipes::diag::{Code, Finding, Place, Severity, SourceFile};
@@ -152,7 +151,7 @@ pub fn load(ambient: &Ambient, words: &[String]) -> Result<Loaded> {
     }
     let files: Vec<(&LayerFile, &str)> =
         layers.iter().flat_map(|layer| layer.files.iter().map(|file| (file, layer.name.as_str()))).collect();
-    let read = side_by_side(&files, |(file, layer)| book::read(file, layer));
+    let read = side_by_side(ambient.cpus, &files, |(file, layer)| book::read(file, layer));
     let (book, mut findings) = book::lay(&layers, read);
     for (dir, place) in std::mem::take(&mut reader.no_folder) {
         // Where there is no folder, what is missing in it is no news.
@@ -318,7 +317,7 @@ impl Reader<'_> {
         self.collect(folder, (declared, 0), &mut paths);
         paths.sort();
         let cwd = &self.ambient.cwd;
-        let texts = side_by_side(&paths, |(path, _)| text(cwd, path));
+        let texts = side_by_side(self.ambient.cpus, &paths, |(path, _)| text(cwd, path));
         let read = paths.into_iter().zip(texts);
         read.filter_map(|((path, certain), text)| self.recipe_of(text, &path, certain)).collect()
     }
@@ -386,12 +385,29 @@ pub const UNREADABLE: Code = Code("W508");
 /// Only a result of ours, or a copy of one, has this file.
 const RESULT_MARK: &str = "share/wheelwright/package.json";
 
-/// So many files are worth waking other processors for.
-const MANY: usize = 512;
+/// So many files are worth another thread: it costs what some of them do.
+const WORTH_A_THREAD: usize = 40;
+/// More threads than this wait for the disk and for each other.
+const MOST_THREADS: usize = 8;
 
-/// `f` of each, in order.
-fn side_by_side<T: Sync, R: Send>(of: &[T], f: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
-    if of.len() < MANY { of.iter().map(f).collect() } else { of.par_iter().map(f).collect() }
+/// `f` of each, in order. With threads of its own: to start rayon's, one for
+/// each processor, takes longer than to read a hundred recipes.
+fn side_by_side<T: Sync, R: Send>(cpus: usize, of: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = (of.len() / WORTH_A_THREAD).min(cpus).clamp(1, MOST_THREADS);
+    if threads == 1 {
+        return of.iter().map(f).collect();
+    }
+    let (f, mut parts) = (&f, of.chunks(of.len().div_ceil(threads)));
+    let own = parts.next().unwrap_or_default();
+    std::thread::scope(|scope| {
+        let others: Vec<_> =
+            parts.map(|part| scope.spawn(move || part.iter().map(f).collect::<Vec<R>>())).collect();
+        let mut out: Vec<R> = own.iter().map(f).collect();
+        for other in others {
+            out.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        out
+    })
 }
 
 /// The text of a file: opened, looked at and read once.

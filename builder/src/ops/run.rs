@@ -80,8 +80,14 @@ pub struct Known {
 /// Looks up the plan's goals and, below what is missing, what they need. A
 /// step whose output the store has hides everything below it.
 pub fn look_up(plan: &Plan, store: &Store) -> Result<Known> {
-    let keys: Vec<StepKey> = plan.steps.iter().map(|s| s.key).collect();
-    let all = store.lookup_many(&keys)?;
+    // Most often the goals are all there, and nothing below them matters.
+    let goals: Vec<StepKey> = plan.goals.iter().map(|&goal| plan.steps[goal].key).collect();
+    let mut all = store.lookup_many(&goals)?;
+    if goals.iter().any(|key| !all.contains_key(key)) {
+        let rest = plan.steps.iter().map(|s| s.key).filter(|key| !all.contains_key(key));
+        let rest: Vec<StepKey> = rest.collect();
+        all.extend(store.lookup_many(&rest)?);
+    }
     let mut found: Vec<Option<Realisation>> = plan.steps.iter().map(|_| None).collect();
     let mut wanted = vec![false; plan.steps.len()];
     for &goal in &plan.goals {

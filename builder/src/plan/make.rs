@@ -3,7 +3,8 @@
 //! Knows which steps a package has and what each needs. Must never know what
 //! a step's own key holds (`spec` does) or how steps run.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use recipes::codes::BUILD_CYCLE;
@@ -23,11 +24,13 @@ pub(super) struct Maker<'a> {
     facts: &'a Facts,
     local: &'a Local,
     steps: Vec<Step>,
-    of: BTreeMap<(RecipeId, StepKind), usize>,
+    /// Per recipe: its steps by kind.
+    of: Vec<[Option<u32>; StepKind::COUNT]>,
     findings: Vec<Finding>,
     /// Builds that are being planned: one that needs one of them is a cycle.
     building: BTreeSet<RecipeId>,
-    words: HashMap<RecipeId, Words>,
+    /// Per recipe, once it is spoken of.
+    words: Vec<OnceCell<Words>>,
     roles: HashMap<&'static str, Arc<str>>,
 }
 
@@ -55,13 +58,15 @@ impl Words {
 
 impl<'a> Maker<'a> {
     pub(super) fn new(set: &'a PackageSet, facts: &'a Facts, local: &'a Local) -> Self {
-        let (steps, of, findings, building) = Default::default();
-        let (words, roles) = Default::default();
+        let (steps, findings, building, roles) = Default::default();
+        let of = set.ids().map(|_| [None; StepKind::COUNT]).collect();
+        let words = set.ids().map(|_| OnceCell::new()).collect();
         Self { set, facts, local, steps, of, findings, building, words, roles }
     }
 
     pub(super) fn make(mut self, goals: &Goals) -> Result<Plan, Vec<Finding>> {
         let mut wanted = Vec::new();
+        let mut met = HashSet::new();
         for goal in &goals.packages {
             let id = goal.id;
             // The goal's own before those of its closure.
@@ -71,7 +76,10 @@ impl<'a> Maker<'a> {
             }
             let closure = self.closure(|set| set.run_closure(id, &goal.extras));
             for member in closure.iter().flat_map(|c| &c.members).map(|m| m.id) {
-                self.member(member, goals.depth, &mut wanted);
+                // What many goals need is wanted once.
+                if met.insert(member) {
+                    self.member(member, goals.depth, &mut wanted);
+                }
                 if goals.tests == Tests::Dependencies && member != id {
                     wanted.extend(self.check(member));
                 }
@@ -87,7 +95,9 @@ impl<'a> Maker<'a> {
         wanted.sort_unstable();
         wanted.dedup();
         if self.findings.is_empty() {
-            Ok(Plan { steps: self.steps, goals: wanted, of: self.of })
+            self.steps.shrink_to_fit();
+            let of = self.steps.iter().enumerate().map(|(i, step)| ((step.recipe, step.kind), i)).collect();
+            Ok(Plan { steps: self.steps, goals: wanted, of })
         } else {
             self.findings.dedup();
             Err(self.findings)
@@ -131,13 +141,12 @@ impl<'a> Maker<'a> {
         let Words { package, subject, .. } = self.words(id);
         let (package, subject) = (package.clone(), subject.clone());
         self.steps.push(Step { kind, recipe: id, package, subject, inputs, key, spec: own.fitted() });
-        self.of.insert((id, kind), index);
+        self.of[id.0][kind as usize] = u32::try_from(index).ok();
         index
     }
 
-    fn words(&mut self, id: RecipeId) -> &Words {
-        let set = self.set;
-        self.words.entry(id).or_insert_with(|| Words::of(set, id))
+    fn words(&self, id: RecipeId) -> &Words {
+        self.words[id.0].get_or_init(|| Words::of(self.set, id))
     }
 
     /// A role that has only one word, shared by all steps.
@@ -150,7 +159,7 @@ impl<'a> Maker<'a> {
     }
 
     fn made(&self, id: RecipeId, kind: StepKind) -> Option<usize> {
-        self.of.get(&(id, kind)).copied()
+        self.of[id.0][kind as usize].map(|index| index as usize)
     }
 
     fn fetch(&mut self, id: RecipeId) -> Option<usize> {

@@ -98,7 +98,7 @@ pub fn fetch(recipe: &Recipe, source: &Source) -> KeyWriter {
         Promise::Hash(hash) => key.part("hash", hash.sri()),
         Promise::Ask | Promise::Local => key.part("hash", "none promised"),
     };
-    key.part("name", recipe.pname.to_string());
+    key.part("name", &recipe.pname);
     key.part("version", recipe.version.to_string());
     match &source.origin {
         Origin::Git { rev, submodules, .. } => {
@@ -183,7 +183,7 @@ pub fn build(recipe: &Recipe, source: &Source, facts: &Facts) -> KeyWriter {
 /// `finish`: relax, remove-tests, namespaces, normalise, lint.
 pub fn finish(recipe: &Recipe, facts: &Facts) -> KeyWriter {
     let mut key = start(StepKind::Finish, facts);
-    key.part("name", recipe.pname.to_string());
+    key.part("name", &recipe.pname);
     key.part("version", recipe.version.to_string());
     key.part("relax all", recipe.relax.all.to_string());
     let lists = [

@@ -21,6 +21,9 @@ const LOGS: &str = "log";
 /// So many questions are worth reading first what can be answered.
 const MANY: usize = 256;
 
+/// The key of a success, and its parts.
+pub type LastSuccess = (StepKey, Vec<KeyPart>);
+
 /// A name a blob was fetched under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlobName {
@@ -65,7 +68,7 @@ impl Store {
 
     /// The key of the last success of this step of this package, and its
     /// parts: what `why` compares with. It outlives the result itself.
-    pub fn last_success(&self, package: &str, kind: StepKind) -> Result<Option<(StepKey, Vec<KeyPart>)>> {
+    pub fn last_success(&self, package: &str, kind: StepKind) -> Result<Option<LastSuccess>> {
         let connection = self.state().connection();
         let ask = "SELECT key, parts FROM successes WHERE package = ?1 AND kind = ?2";
         let mut ask = connection.prepare_cached(ask).map_err(sql)?;
@@ -84,7 +87,7 @@ impl Store {
     }
 
     /// [`Store::last_success`] of many.
-    pub fn last_successes(&self, of: &[(&str, StepKind)]) -> Result<Vec<Option<(StepKey, Vec<KeyPart>)>>> {
+    pub fn last_successes(&self, of: &[(&str, StepKind)]) -> Result<Vec<Option<LastSuccess>>> {
         self.of_many(of, "SELECT package, kind FROM successes", |p, k| self.last_success(p, k))
     }
 

@@ -23,6 +23,8 @@ const SCHEMA: i64 = 1;
 const APPLICATION: i64 = 0x7768_6565;
 /// How long a writer waits for the one before it.
 const BUSY: Duration = Duration::from_secs(60);
+/// Keys asked for at once: SQLite copies all of them.
+const MOST_KEYS: usize = 4096;
 /// Durations kept per package and kind.
 const HISTORY: i64 = 9;
 
@@ -113,12 +115,16 @@ impl State {
         self.many(&ask, &key.hex())
     }
 
-    /// The realisations of some keys, in one read.
+    /// The realisations of some keys, in one read for thousands of them.
     pub(super) fn by_keys(&self, keys: &[StepKey]) -> Result<Vec<(StepKey, Realisation)>> {
-        let keys: Vec<String> = keys.iter().map(StepKey::hex).collect();
         let ask =
             format!("SELECT {COLUMNS} FROM realisations WHERE key IN (SELECT value FROM json_each(?1))");
-        self.many(&ask, &wire::write_texts(&keys))
+        let mut found = Vec::new();
+        for keys in keys.chunks(MOST_KEYS) {
+            let keys: Vec<String> = keys.iter().map(StepKey::hex).collect();
+            found.append(&mut self.many(&ask, &wire::write_texts(&keys))?);
+        }
+        Ok(found)
     }
 
     fn many(&self, ask: &str, parameter: &str) -> Result<Vec<(StepKey, Realisation)>> {

@@ -121,7 +121,12 @@ fn table_of(file: &Arc<SourceFile>) -> Table {
 }
 
 /// A recipe, unless an error stands against it, and what is to be said.
-type Parsed = (Option<Recipe>, Vec<Finding>);
+type Parsed = (Option<Arc<Recipe>>, Vec<Finding>);
+
+fn parsed(table: &Table, identity: (&PackageName, &Version), of: (&Arc<SourceFile>, &str)) -> Parsed {
+    let (recipe, findings) = parse::recipe(table, identity, of);
+    (recipe.map(Arc::new), findings)
+}
 
 /// A file, read and checked as far as it goes alone. Of thousands of files
 /// the tables are many times larger than the recipes, so only an extension
@@ -213,7 +218,7 @@ pub fn lay(layers: &[Layer], files: Vec<ReadFile>) -> (Book, Vec<Finding>) {
         if let Some(recipe) = recipe.filter(|_| entry.good) {
             numbers.insert(at, book.recipes.len());
             book.merged.extend(entry.table.map(|table| (book.recipes.len(), table)));
-            book.recipes.push(Arc::new(recipe));
+            book.recipes.push(recipe);
         }
     }
     for (file, at) in shelf.parts {
@@ -240,7 +245,7 @@ pub fn read(file: &LayerFile, layer: &str) -> ReadFile {
     let good = findings.iter().all(|f| f.severity != Severity::Error);
     let whole = |table: &Table| {
         let known = identity.as_ref().and_then(|i| Some((&i.pname, i.version.as_ref()?)));
-        let parsed = known.map(|known| parse::recipe(table, known, (&file.file, layer)));
+        let parsed = known.map(|known| parsed(table, known, (&file.file, layer)));
         let name = table.str("pname").and_then(|name| name.parse().ok());
         Content::Whole(table.get("pname").map(|n| n.place.clone()), name, parsed)
     };
@@ -275,7 +280,7 @@ impl Entry {
     fn parse(&mut self, layer: &str) -> Parsed {
         let identity = (&self.pname, &self.version);
         let table = self.table.get_or_insert_with(|| table_of(&self.file));
-        parse::recipe(table, identity, (&self.file, layer))
+        parsed(table, identity, (&self.file, layer))
     }
 }
 

@@ -241,7 +241,10 @@ fn extras(
 
 /// The requirements of a list; bad ones are findings and left out.
 pub(crate) fn requirements(node: Option<&Node>, findings: &mut Vec<Finding>) -> Vec<Dependency> {
-    items(node).iter().filter_map(|item| words::requirement(item, findings)).collect()
+    // Room for exactly these: there are thousands of such lists.
+    let mut out = Vec::with_capacity(items(node).len());
+    out.extend(items(node).iter().filter_map(|item| words::requirement(item, findings)));
+    out
 }
 
 fn modules(node: Option<&Node>, findings: &mut Vec<Finding>) -> Vec<String> {

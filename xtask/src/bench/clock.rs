@@ -80,7 +80,7 @@ fn high_water(status: &str) -> Option<f64> {
 
 /// Seconds so far: of our ended children, of ourselves, of the whole machine
 /// (with what the host took from it).
-fn ticks() -> Result<[f64; 3], String> {
+pub fn ticks() -> Result<[f64; 3], String> {
     let read = |path: &str| {
         std::fs::read_to_string(path)
             .map_err(|e| format!("failed to read `{path}`: {e}\nhint: the bench needs Linux"))

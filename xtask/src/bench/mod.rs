@@ -14,6 +14,7 @@ mod ours;
 mod profile;
 mod referee;
 mod report;
+mod scale;
 mod sdists;
 mod small;
 mod sources;

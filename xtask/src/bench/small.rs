@@ -14,7 +14,7 @@ use super::options::Part;
 use super::ours::{EPOCH, Ours, Run, Workspace};
 use super::referee::{self, Referee};
 use super::table::{self, Sample};
-use super::{Tables, cell};
+use super::{Tables, cell, scale};
 
 const NOTHING: &str = "nothing to do";
 const FIRST: &str = "working environment, nothing byte-compiled for it yet";
@@ -47,6 +47,8 @@ const AIMS: &[Aim] = &[
         seen: Seen::CpuAbove(cell::FULL, cell::BARE),
         bound: Bound::Most(5.0),
     },
+    Aim { what: scale::LINE, seen: Seen::Wall(scale::LINE), bound: Bound::Most(250.0) },
+    Aim { what: "memory of that plan", seen: Seen::Peak(scale::LINE), bound: Bound::Most(120.0) },
 ];
 
 /// Measures the small things.
@@ -65,9 +67,8 @@ pub fn part(ours: &Ours<'_>, referee: Option<&Referee<'_>>) -> Result<Tables, St
     for number in 0..rounds {
         samples.extend(round(ours, &workspace, (number, &ready))?);
     }
-    // Lines of other programs of ours have their place here: one function a
-    // file, that gives its samples.
     samples.extend(cell::lines(ours, rounds)?);
+    samples.extend(scale::lines(ours, rounds)?);
     let theirs = match referee {
         Some(referee) => referee.environments(&wheels)?,
         None => String::new(),

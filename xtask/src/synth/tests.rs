@@ -39,11 +39,11 @@ fn every_requirement_has_a_recipe_that_fits() {
         let extras = recipe.optional_dependencies.values().flatten();
         for dependency in recipe.dependencies.iter().chain(&recipe.build_system).chain(extras) {
             let wanted = &dependency.requirement;
-            let fits = |r: &&recipes::recipe::Recipe| {
+            let fits = |r: &recipes::recipe::Recipe| {
                 r.pname == *wanted.name() && wanted.specifiers().contains(&r.version)
             };
             let marked = !wanted.parsed.marker.is_true();
-            assert!(marked || book.recipes.iter().any(|r| fits(&r)), "{} wants {wanted}", recipe.pname);
+            assert!(marked || book.recipes.iter().any(|r| fits(r)), "{} wants {wanted}", recipe.pname);
         }
     }
 }
