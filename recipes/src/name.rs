@@ -103,8 +103,15 @@ impl Sha256 {
         }
         let (mut bits, mut n, mut out) = (0u32, 0u32, Vec::with_capacity(32));
         for byte in body.bytes() {
-            let value = BASE64.iter().position(|b| *b == byte)? as u32;
-            bits = bits << 6 | value;
+            let value = match byte {
+                b'A'..=b'Z' => byte - b'A',
+                b'a'..=b'z' => byte - b'a' + 26,
+                b'0'..=b'9' => byte - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                _ => return None,
+            };
+            bits = bits << 6 | u32::from(value);
             n += 6;
             if n >= 8 {
                 n -= 8;

@@ -3,10 +3,12 @@
 //!
 //! Knows where recipe files lie. Must never know what is done with them.
 //!
-//! Each file is opened, looked at and read once. What it parses to is kept
-//! nowhere: of the 7 ms that a run over the 77 recipes of the corpus takes
-//! parsing is 1, reading a parse back would take half of that, and a cache
-//! could be wrong.
+//! Each file is opened, looked at and read once, many side by side. What it
+//! parses to is kept nowhere: with the 77 recipes of the corpus and the base
+//! set reading and parsing is 3 ms of processor time, half of that on a second
+//! one, of the 10 ms that a run takes which has nothing to do; reading a parse
+//! back would save one of them. So a change is seen whatever size, time and
+//! inode say, and nothing can be stale.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, FileType};

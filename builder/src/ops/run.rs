@@ -72,7 +72,7 @@ pub struct Ran {
 /// What of a plan the store already has.
 pub struct Known {
     /// By step index; only steps that were looked at.
-    pub found: Vec<Option<Realisation>>,
+    pub found: BTreeMap<usize, Realisation>,
     /// Steps that must run, in order.
     pub missing: Vec<usize>,
 }
@@ -88,7 +88,7 @@ pub fn look_up(plan: &Plan, store: &Store) -> Result<Known> {
         let rest: Vec<StepKey> = rest.collect();
         all.extend(store.lookup_many(&rest)?);
     }
-    let mut found: Vec<Option<Realisation>> = plan.steps.iter().map(|_| None).collect();
+    let mut found = BTreeMap::new();
     let mut wanted = vec![false; plan.steps.len()];
     for &goal in &plan.goals {
         wanted[goal] = true;
@@ -100,7 +100,7 @@ pub fn look_up(plan: &Plan, store: &Store) -> Result<Known> {
         }
         // Two steps may share a key: recipes of one `path` source do.
         match all.get(&plan.steps[i].key) {
-            Some(realisation) => found[i] = Some(realisation.clone()),
+            Some(realisation) => drop(found.insert(i, realisation.clone())),
             None => {
                 missing.push(i);
                 for input in &plan.steps[i].inputs {
@@ -146,12 +146,10 @@ pub fn run(
         timed: BTreeSet::new(),
     };
     let mut entries: BTreeMap<usize, Entry> = BTreeMap::new();
-    for (i, found) in known.found.into_iter().enumerate() {
-        if let Some(found) = found {
-            entries.insert(i, entry(&plan.steps[i], Ended::Reused, Duration::ZERO));
-            // Each slot is filled once, here or by its own task.
-            let _ = running.results[i].set(found);
-        }
+    for (i, found) in known.found {
+        entries.insert(i, entry(&plan.steps[i], Ended::Reused, Duration::ZERO));
+        // Each slot is filled once, here or by its own task.
+        let _ = running.results[i].set(found);
     }
     let (tasks, timed) = tasks(&running, &known.missing)?;
     running.timed = timed;

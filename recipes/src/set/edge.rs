@@ -200,7 +200,10 @@ impl PackageSet {
         let recipe = self.get(id);
         let list = |from: &[Dependency], own: Option<RecipeId>, said: fn(RecipeId, u32) -> Said| {
             let held = from.iter().enumerate().filter(|(_, d)| self.holds(&d.requirement, &[]));
-            held.map(|(i, d)| self.edge(&d.requirement, own, said(id, i as u32))).collect()
+            // Room for exactly these: every recipe has two such lists.
+            let mut edges = Vec::with_capacity(from.len());
+            edges.extend(held.map(|(i, d)| self.edge(&d.requirement, own, said(id, i as u32))));
+            edges
         };
         // A prebuilt wheel is not built, whatever its recipe says.
         let build = if recipe.format == Format::Wheel { &[][..] } else { &recipe.build_system };
