@@ -52,7 +52,7 @@ pub fn show_plan(ambient: &Ambient, common: &Common, request: &Request) -> Outco
             if common.json {
                 print::result(&json::plan(&planned, &missing));
             } else {
-                print::result_text(&why::plan_text(&planned.plan, &missing, planned.machines.jobs));
+                why::plan_text(&planned.plan, &missing, planned.machines.jobs, print::result_text);
             }
             planned.leave();
             Ok(None)

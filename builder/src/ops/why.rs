@@ -16,6 +16,9 @@ use crate::store::Store;
 use crate::tree::fs::scan;
 use crate::tree::{RelPath, Tree};
 
+/// Bytes of text that are told at once.
+const PART: usize = 1 << 16;
+
 /// A step that is not in the store, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
@@ -67,8 +70,9 @@ pub fn missing(plan: &Plan, store: &Store) -> Result<Vec<Missing>> {
     Ok(told.collect())
 }
 
-/// The text of `plan`: a line a step, and the sum.
-pub fn plan_text(plan: &Plan, missing: &[Missing], jobs: usize) -> String {
+/// The text of `plan`, a line a step and the sum, told in parts: that of
+/// thousands of recipes has megabytes.
+pub fn plan_text(plan: &Plan, missing: &[Missing], jobs: usize, mut tell: impl FnMut(&str)) {
     let mut out = String::new();
     for m in missing {
         let step = &plan.steps[m.step];
@@ -76,21 +80,25 @@ pub fn plan_text(plan: &Plan, missing: &[Missing], jobs: usize) -> String {
         let time = m.expected.map_or_else(String::new, |e| format!(" [{:.2} s]", e.as_secs_f64()));
         let kind = step.kind.word();
         let _ = writeln!(out, "{word:<4} {kind:<8} {:<28} {}{time}", step.package, m.reason());
+        if out.len() > PART {
+            tell(&out);
+            out.clear();
+        }
     }
     let certain = missing.iter().filter(|m| m.certain).count();
     if missing.is_empty() {
         out.push_str("nothing to do: everything is in the store\n");
     } else {
-        let about = about(plan, missing, jobs).as_secs_f64();
+        let about = || about(plan, missing, jobs).as_secs_f64();
         let time = match missing.iter().filter(|m| m.expected.is_none()).count() {
-            0 => format!("about {about:.1} s"),
+            0 => format!("about {:.1} s", about()),
             unknown if unknown == missing.len() => "none of them was timed before".to_owned(),
-            unknown => format!("about {about:.1} s and {unknown} that were never timed"),
+            unknown => format!("about {:.1} s and {unknown} that were never timed", about()),
         };
         let steps = count(certain, "step");
         let _ = writeln!(out, "{steps} will run, {} may; {time}", missing.len() - certain);
     }
-    out
+    tell(&out);
 }
 
 /// How long what was timed before takes: no shorter than its longest chain.
@@ -247,7 +255,9 @@ mod tests {
         };
         let text = |steps: &[usize]| {
             let missing: Vec<Missing> = steps.iter().map(|step| missing(*step)).collect();
-            plan_text(&plan, &missing, 2).lines().last().unwrap_or_default().to_owned()
+            let mut text = String::new();
+            plan_text(&plan, &missing, 2, |part| text.push_str(part));
+            text.lines().last().unwrap_or_default().to_owned()
         };
         assert_eq!(text(&[0, 1]), "2 steps will run, 0 may; about 20.0 s");
         assert_eq!(text(&[0, 2]), "2 steps will run, 0 may; about 10.0 s");

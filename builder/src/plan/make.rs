@@ -6,15 +6,19 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use recipes::codes::BUILD_CYCLE;
 use recipes::diag::{Code, Finding};
 use recipes::recipe::{Format, Kind, Origin, Runner, Source};
 use recipes::set::{Closure, PackageSet, RecipeId, Tests};
 
-use super::{Depth, Facts, Goals, Input, Local, Plan, Step, intent, spec};
+use super::{Depth, Draft, Facts, Goals, Input, Local, spec};
 use crate::event::StepKind;
 use crate::key::KeyWriter;
+
+/// Steps that are handed on at once.
+const BATCH: usize = 64;
 
 /// No `[[source]]` applies to the target.
 const NO_SOURCE: Code = Code("W503");
@@ -23,7 +27,10 @@ pub(super) struct Maker<'a> {
     set: &'a PackageSet,
     facts: &'a Facts,
     local: &'a Local,
-    steps: Vec<Step>,
+    /// Steps so far, and where they are given their keys meanwhile.
+    count: usize,
+    drafts: Vec<Draft>,
+    keys: Sender<Vec<Draft>>,
     /// Per recipe: its steps by kind.
     of: Vec<[Option<u32>; StepKind::COUNT]>,
     findings: Vec<Finding>,
@@ -57,14 +64,20 @@ impl Words {
 }
 
 impl<'a> Maker<'a> {
-    pub(super) fn new(set: &'a PackageSet, facts: &'a Facts, local: &'a Local) -> Self {
-        let (steps, findings, building, roles) = Default::default();
+    /// What it makes goes to `keys`, in order.
+    pub(super) fn new(
+        set: &'a PackageSet,
+        (facts, local): (&'a Facts, &'a Local),
+        keys: Sender<Vec<Draft>>,
+    ) -> Self {
+        let (count, drafts, findings, building, roles) = Default::default();
         let of = set.ids().map(|_| [None; StepKind::COUNT]).collect();
         let words = set.ids().map(|_| OnceCell::new()).collect();
-        Self { set, facts, local, steps, of, findings, building, words, roles }
+        Self { set, facts, local, count, drafts, keys, of, findings, building, words, roles }
     }
 
-    pub(super) fn make(mut self, goals: &Goals) -> Result<Plan, Vec<Finding>> {
+    /// The steps that were asked for.
+    pub(super) fn make(mut self, goals: &Goals) -> Result<Vec<usize>, Vec<Finding>> {
         let mut wanted = Vec::new();
         let mut met = HashSet::new();
         for goal in &goals.packages {
@@ -94,10 +107,9 @@ impl<'a> Maker<'a> {
         }
         wanted.sort_unstable();
         wanted.dedup();
+        self.hand_on();
         if self.findings.is_empty() {
-            self.steps.shrink_to_fit();
-            let of = self.steps.iter().enumerate().map(|(i, step)| ((step.recipe, step.kind), i)).collect();
-            Ok(Plan { steps: self.steps, goals: wanted, of })
+            Ok(wanted)
         } else {
             self.findings.dedup();
             Err(self.findings)
@@ -136,13 +148,21 @@ impl<'a> Maker<'a> {
     }
 
     fn add(&mut self, id: RecipeId, kind: StepKind, own: KeyWriter, inputs: Vec<Input>) -> usize {
-        let key = intent(&self.steps, &own, &inputs).step_key();
-        let index = self.steps.len();
+        let index = self.count;
         let Words { package, subject, .. } = self.words(id);
         let (package, subject) = (package.clone(), subject.clone());
-        self.steps.push(Step { kind, recipe: id, package, subject, inputs, key, spec: own.fitted() });
+        self.drafts.push(Draft { kind, recipe: id, package, subject, inputs, spec: own });
+        self.count += 1;
+        if self.drafts.len() == BATCH {
+            self.hand_on();
+        }
         self.of[id.0][kind as usize] = u32::try_from(index).ok();
         index
+    }
+
+    fn hand_on(&mut self) {
+        // Nobody takes them only when keying panicked, which is told there.
+        let _ = self.keys.send(std::mem::take(&mut self.drafts));
     }
 
     fn words(&self, id: RecipeId) -> &Words {

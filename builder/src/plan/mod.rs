@@ -35,6 +35,7 @@ mod why;
 //PLAN
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
 //PLAN
 use recipes::diag::Finding;
 use recipes::set::{Member, PackageSet, RecipeId, Tests};
@@ -177,8 +178,39 @@ fn intent(steps: &[Step], spec: &KeyWriter, inputs: &[Input]) -> KeyWriter {
     key
 }
 
+/// A step before it has its key.
+struct Draft {
+    kind: StepKind,
+    recipe: RecipeId,
+    package: Arc<str>,
+    subject: Arc<str>,
+    inputs: Vec<Input>,
+    spec: KeyWriter,
+}
+
+/// Gives steps their keys while more of them come, inputs first.
+fn keyed(drafts: &Receiver<Vec<Draft>>) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for Draft { kind, recipe, package, subject, inputs, spec } in drafts.iter().flatten() {
+        let key = intent(&steps, &spec, &inputs).step_key();
+        steps.push(Step { kind, recipe, package, subject, inputs, key, spec: spec.fitted() });
+    }
+    steps.shrink_to_fit();
+    steps
+}
+
 /// Makes the plan. All findings that stand against it come back at once;
 /// [`PackageSet::findings`] has usually shown them before.
+///
+/// To find the steps and to hash their keys takes equally long, so each has a
+/// thread.
 pub fn plan(set: &PackageSet, facts: &Facts, local: &Local, goals: &Goals) -> Result<Plan, Vec<Finding>> {
-    make::Maker::new(set, facts, local).make(goals)
+    let (to, from) = mpsc::channel();
+    let (goals, steps) = std::thread::scope(|scope| {
+        let keys = scope.spawn(move || keyed(&from));
+        let goals = make::Maker::new(set, (facts, local), to).make(goals);
+        (goals, keys.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let of = steps.iter().enumerate().map(|(i, step)| ((step.recipe, step.kind), i)).collect();
+    Ok(Plan { goals: goals?, steps, of })
 }
