@@ -451,3 +451,18 @@ fn entries(folder: &Path) -> Result<Vec<(PathBuf, String, FileType)>> {
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::side_by_side;
+
+    #[test]
+    fn what_is_done_side_by_side_comes_back_in_order() {
+        for many in [0, 1, 79, 80, 81, 1000] {
+            let of: Vec<usize> = (0..many).collect();
+            for cpus in [1, 2, 64] {
+                assert_eq!(side_by_side(cpus, &of, |i| i + 1), (1..=many).collect::<Vec<_>>());
+            }
+        }
+    }
+}

@@ -101,6 +101,28 @@ fn a_tree_is_read_only_and_the_same_twice() {
 }
 
 #[test]
+fn thousands_of_questions_have_the_answers_of_one() {
+    let (_dir, store) = store();
+    store.record(&record("a", Output::Passed, &[])).unwrap();
+    let others: Vec<String> = (0..9000).map(|i| format!("other {i}")).collect();
+    let mut keys: Vec<StepKey> = others.iter().map(|name| key(name)).collect();
+    keys.push(key("a"));
+    let found = store.lookup_many(&keys).unwrap();
+    assert_eq!(found.into_keys().collect::<Vec<_>>(), [key("a")]);
+    let mut subjects: Vec<(&str, StepKind)> =
+        others.iter().map(|name| (name.as_str(), StepKind::Build)).collect();
+    subjects.extend([("flask", StepKind::Check), ("flask", StepKind::Build)]);
+    for few in [&subjects[8999..], &subjects[..]] {
+        let mut times = store.histories(few).unwrap();
+        let mut last = store.last_successes(few).unwrap();
+        assert_eq!((times.len(), last.len()), (few.len(), few.len()));
+        assert_eq!(times.pop().unwrap(), Some(Duration::from_millis(1500)));
+        assert_eq!(last.pop().unwrap().unwrap().0, key("a"));
+        assert!(times.iter().all(Option::is_none) && last.iter().all(Option::is_none));
+    }
+}
+
+#[test]
 fn a_realisation_is_found_by_key_and_content() {
     let (_dir, store) = store();
     let digest = store.add_blob_bytes(b"wheel").unwrap();
