@@ -19,13 +19,14 @@ use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Signal, WaitOptions};
-use rustix::thread::UnshareFlags;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 
 use super::cell::{HOSTNAME, assemble, own_users, take, unshare};
 use super::init::{Blame, Broken, Hands, place, tell, wait_for_leave};
 use super::payload::{self, rustix_exit};
-use super::seccomp::{self, Sockets};
+use super::seccomp::{self, Prepared, Sockets};
 use super::spec::{Root, Spec, Step, Who};
 use super::talk::{self, Inbox, Message};
 use super::{mount, net, privileges};
@@ -56,11 +57,12 @@ pub(super) fn keep(spec: &Spec, root: &Root, hands: &Hands, parent: &OwnedFd) ->
     rustix::process::umask(Mode::from_raw_mode(0o022));
     place(spec, None)?;
     std::fs::create_dir_all(&spec.cwd).failed(|| "failed to make the working folder".to_owned())?;
+    // From here on: a server may run code of its environment as soon as it starts.
+    privileges::hide().refused(|| "failed to hide the init".to_owned())?;
     let stdin = hands.stdin.as_ref().map(AsFd::as_fd);
     let server = payload::start(spec, stdin, &confine_server)
         .failed(|| "failed to start the fork server".to_owned())?;
     privileges::drop_all(Who::Mapped(0, 0)).refused(|| "failed to drop privileges".to_owned())?;
-    privileges::hide().refused(|| "failed to hide the init".to_owned())?;
     talk::say(&hands.control, &Message::Ready, &[]).failed(|| "failed to report".to_owned())?;
     let ended = make_cells(hands, &procs);
     // The kernel would end it with us, but forget what it and its children used.
@@ -88,6 +90,7 @@ pub(super) const COVERED: [&str; 5] = ["kcore", "keys", "key-users", "sysrq-trig
 /// Until the executor lets go or the server is gone.
 fn make_cells(hands: &Hands, procs: &OwnedFd) -> io::Result<()> {
     let children = payload::child_signal()?;
+    let confined = seccomp::prepare(Sockets::Served)?;
     let mut inbox = Inbox::default();
     loop {
         while let Some(frame) = inbox.frame() {
@@ -101,7 +104,7 @@ fn make_cells(hands: &Hands, procs: &OwnedFd) -> io::Result<()> {
             if payload::fork()?.is_none() {
                 let Some(control) = control else { rustix_exit(1) };
                 let hands = Hands { control, stdin: None };
-                let code = match outside(&spec, source, &hands, procs) {
+                let code = match outside(&spec, source, &hands, (procs, &confined)) {
                     Ok(()) => 0,
                     Err(broken) => tell(&hands, &broken),
                 };
@@ -125,23 +128,23 @@ fn make_cells(hands: &Hands, procs: &OwnedFd) -> io::Result<()> {
 
 /// Makes the namespaces of one cell, forks its init and waits for it: when
 /// this process is gone, so is everything in the cell.
-fn outside(spec: &Spec, source: Option<OwnedFd>, hands: &Hands, procs: &OwnedFd) -> Result<(), Broken> {
+fn outside(
+    spec: &Spec,
+    source: Option<OwnedFd>,
+    hands: &Hands,
+    (procs, confined): (&OwnedFd, &Prepared),
+) -> Result<(), Broken> {
     // The signals that the domain's init waits for are nothing to a cell's.
     payload::unblock_signals().failed(|| "failed to reset signals".to_owned())?;
-    // Its ids can only be mapped by a process that others of its uid could
-    // look into; it holds nothing that the server has not got.
-    privileges::show().failed(|| "failed to prepare the cell's users".to_owned())?;
+    enter_own_users(procs, confined).refused(|| "the host refuses a uid of the cell's own".to_owned())?;
     unshare(
-        UnshareFlags::NEWUSER
-            | UnshareFlags::NEWNS
+        UnshareFlags::NEWNS
             | UnshareFlags::NEWPID
             | UnshareFlags::NEWNET
             | UnshareFlags::NEWIPC
             | UnshareFlags::NEWUTS,
     )
     .refused(|| "the host refuses nested namespaces".to_owned())?;
-    privileges::map_own_build_id(procs).refused(|| "the host refuses to map a uid".to_owned())?;
-    privileges::hide().refused(|| "failed to hide the init".to_owned())?;
     match payload::fork().refused(|| "the host refuses a new process".to_owned())? {
         None => {
             let code = match inside(spec, source, hands) {
@@ -151,10 +154,53 @@ fn outside(spec: &Spec, source: Option<OwnedFd>, hands: &Hands, procs: &OwnedFd)
             rustix_exit(code)
         }
         Some(init) => {
+            drop(source);
             payload::wait_for(init).failed(|| "failed to wait for the cell".to_owned())?;
             Ok(())
         }
     }
+}
+
+/// Joins a new user namespace that has the build's ids.
+///
+/// Only a process that others of its uid can look into may map its own ids,
+/// and the server is such another. So one does it that holds nothing: no
+/// descriptor of ours, and no call that the server has not got. This process
+/// holds a folder of the host and joins it unseen.
+fn enter_own_users(procs: &OwnedFd, confined: &Prepared) -> io::Result<()> {
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    let Some(maker) = payload::fork()? else {
+        let code = match make_users(procs, confined, &theirs) {
+            Ok(()) => 0,
+            Err(_) => 1,
+        };
+        rustix_exit(code)
+    };
+    drop(theirs);
+    let made = rustix::io::retry_on_intr(|| rustix::io::read(&ours, &mut [0u8; 1]))? == 1;
+    let joined = if made { join_users_of(procs, maker) } else { Err(io::ErrorKind::PermissionDenied.into()) };
+    drop(ours);
+    payload::wait_for(maker)?;
+    joined
+}
+
+fn join_users_of(procs: &OwnedFd, maker: Pid) -> io::Result<()> {
+    let path = format!("{}/ns/user", maker.as_raw_nonzero());
+    let users = rustix::fs::openat(procs, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(move_into_link_name_space(users.as_fd(), Some(LinkNameSpaceType::User))?)
+}
+
+/// Lives until the other side of `tell` is closed.
+fn make_users(procs: &OwnedFd, confined: &Prepared, tell: &OwnedFd) -> io::Result<()> {
+    privileges::die_with_parent()?;
+    payload::close_but([procs, tell])?;
+    unshare(UnshareFlags::NEWUSER)?;
+    seccomp::apply(confined)?;
+    privileges::show()?;
+    privileges::map_own_build_id(procs)?;
+    rustix::io::write(tell, &[0])?;
+    rustix::io::retry_on_intr(|| rustix::io::read(tell, &mut [0u8; 1]))?;
+    Ok(())
 }
 
 /// Process 1 of a cell whose program comes from outside.

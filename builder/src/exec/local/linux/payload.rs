@@ -28,6 +28,19 @@ pub(super) fn fork() -> io::Result<Option<Pid>> {
     }
 }
 
+/// Closes every descriptor from 3 on but these.
+pub(super) fn close_but(keep: [&OwnedFd; 2]) -> io::Result<()> {
+    let [a, b] = keep.map(|fd| fd.as_raw_fd().unsigned_abs());
+    let (low, high) = (a.min(b), a.max(b));
+    for (first, last) in [(3, low - 1), (low + 1, high - 1), (high + 1, u32::MAX)] {
+        // SAFETY: for a process that forgets whatever owned them.
+        if first <= last && unsafe { libc::syscall(libc::SYS_close_range, first, last, 0u32) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
 /// Waits for one child.
 pub(super) fn wait_for(pid: Pid) -> io::Result<WaitStatus> {
     loop {

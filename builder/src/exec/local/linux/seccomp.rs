@@ -162,12 +162,22 @@ pub(super) enum Sockets {
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
+/// Filters that are ready to be applied any number of times.
+pub(super) struct Prepared([BpfProgram; 3]);
+
+/// The filters for [`apply`].
+pub(super) fn prepare(sockets: Sockets) -> io::Result<Prepared> {
+    programs(sockets).map(Prepared).map_err(io::Error::other)
+}
+
 /// Installs the filters on this thread and what it forks. Needs no_new_privs.
 pub(super) fn install(sockets: Sockets) -> io::Result<()> {
-    for program in programs(sockets).map_err(io::Error::other)? {
-        seccompiler::apply_filter(&program).map_err(io::Error::other)?;
-    }
-    Ok(())
+    apply(&prepare(sockets)?)
+}
+
+/// [`install`], of filters made beforehand.
+pub(super) fn apply(Prepared(programs): &Prepared) -> io::Result<()> {
+    programs.iter().try_for_each(|program| seccompiler::apply_filter(program).map_err(io::Error::other))
 }
 
 /// A filter for each answer: refusals with EPERM; calls that "do not exist",
@@ -207,7 +217,11 @@ fn refusals(sockets: Sockets) -> Result<Rules, seccompiler::BackendError> {
         Sockets::Contained => {
             other_families(&[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK])?
         }
-        Sockets::Served => other_families(&[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6])?,
+        Sockets::Served => {
+            let mut rules = other_families(&[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6])?;
+            rules.push(raw_sockets()?);
+            rules
+        }
     };
     rules.insert(libc::SYS_socket, socket);
     // Other families have pairs too, and asking loads their kernel modules.
@@ -224,17 +238,34 @@ fn other_families(allowed: &[libc::c_int]) -> Result<Vec<SeccompRule>, seccompil
     Ok(vec![SeccompRule::new(others.collect::<Result<_, _>>()?)?])
 }
 
-/// Packet filters are set up by options of sockets, too.
+/// Nobody without rights has any; with them, they reach more of the kernel.
+fn raw_sockets() -> Result<SeccompRule, seccompiler::BackendError> {
+    const TYPE: u64 = 0xf;
+    let raw = SeccompCmpOp::MaskedEq(TYPE);
+    let raw = SeccompCondition::new(1, SeccompCmpArgLen::Dword, raw, libc::SOCK_RAW as u64)?;
+    SeccompRule::new(vec![raw, is_not(0, libc::AF_UNIX as u64)?])
+}
+
+/// Packet filters, transforms and multicast routes are set up by options of
+/// sockets, too: level, first option, last.
+const TABLES: [(libc::c_int, u64, u64); 8] = [
+    (libc::SOL_IP, 16, 17), // IPsec and xfrm policies
+    (libc::SOL_IP, 64, 79), // iptables
+    (libc::SOL_IP, 96, 97), // arptables
+    (libc::SOL_IP, 128, 129), // ebtables
+    (libc::SOL_IP, 200, 219), // multicast routes
+    (libc::SOL_IPV6, 34, 35), // IPsec and xfrm policies
+    (libc::SOL_IPV6, 64, 79), // ip6tables
+    (libc::SOL_IPV6, 200, 219), // multicast routes
+];
+
 fn tables() -> Result<Rules, seccompiler::BackendError> {
-    // Of iptables, arptables, ebtables and ip6tables: replace, and add counters.
-    let options = [64, 65, 96, 97, 128, 129].map(|option| (libc::SOL_IP, option));
-    let options = options.into_iter().chain([(libc::SOL_IPV6, 64), (libc::SOL_IPV6, 65)]);
-    let rule = |(level, option): (libc::c_int, u64)| {
-        let option = SeccompCondition::new(2, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, option)?;
+    let rule = |(level, first, last): (libc::c_int, u64, u64)| {
+        let option = |op, value| SeccompCondition::new(2, SeccompCmpArgLen::Dword, op, value);
         let level = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, level as u64)?;
-        SeccompRule::new(vec![level, option])
+        SeccompRule::new(vec![level, option(SeccompCmpOp::Ge, first)?, option(SeccompCmpOp::Le, last)?])
     };
-    Ok(BTreeMap::from([(libc::SYS_setsockopt, options.map(rule).collect::<Result<_, _>>()?)]))
+    Ok(BTreeMap::from([(libc::SYS_setsockopt, TABLES.map(rule).into_iter().collect::<Result<_, _>>()?)]))
 }
 
 /// The filter that a fork server's child adds once it is in its cell, as the
