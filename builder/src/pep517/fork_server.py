@@ -72,12 +72,38 @@ def empty(*folders):
     return all(not os.path.isdir(folder) or not os.listdir(folder) for folder in folders)
 
 
+def shares_memory():
+    """Whether what one process writes, the others would read. The C library
+    shares files that nobody can write."""
+    with open("/proc/self/maps", "rb") as maps:
+        modes = [line.split(b" ", 2)[1] for line in maps]
+    return any(b"w" in mode and b"s" in mode for mode in modes)
+
+
+def strangers(children):
+    """Whether there are processes that are neither our children nor of a cell."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/{}/stat".format(name), "rb") as file:
+                state, parent = file.read().rpartition(b")")[2].split()[:2]
+            with open("/proc/{}/cmdline".format(name), "rb") as file:
+                of_a_cell = file.read().startswith(b"wheelwright-cell")
+        except OSError:
+            # It ended meanwhile.
+            continue
+        ours = int(name) in children or int(name) == os.getpid()
+        if state != b"Z" and not ours and not of_a_cell and int(parent) in (1, os.getpid()):
+            return True
+    return False
+
+
 class Server:
     """What has been loaded, and whether a child may start from it."""
 
     def __init__(self):
         self.channel = socket.socket(fileno=os.dup(0))
         self.tried = set()
+        self.children = set()
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, hard))
         self.cwd, self.open = os.getcwd(), descriptors()
@@ -106,6 +132,10 @@ class Server:
             return "something that was imported started a thread"
         if os.getcwd() != self.cwd:
             return "something that was imported changed the working folder"
+        if shares_memory():
+            return "something that was imported shares memory with its children"
+        if strangers(self.children):
+            return "something that was imported left a process running"
         if sorted(self.open + given) != descriptors():
             return "something that was imported keeps a file open"
         if not empty("/tmp", "/build/tmp", "/build/home"):
@@ -127,12 +157,25 @@ class Server:
             call = socket.socket(fileno=fds[0])
             if because:
                 call.send(("no " + because).encode("utf-8"))
-            elif os.fork() == 0:
-                self.enter(call, fds[1], fds[2:], message, lambda: run(order["spec"]))
+            else:
+                child = os.fork()
+                if child == 0:
+                    self.enter(call, fds[1], fds[2:], message, lambda: run(order["spec"]))
+                self.children.add(child)
             call.close()
             for fd in fds[1:]:
                 os.close(fd)
-            reap()
+            self.reap()
+
+    def reap(self):
+        try:
+            while True:
+                child, _ = os.waitpid(-1, os.WNOHANG)
+                if not child:
+                    break
+                self.children.discard(child)
+        except ChildProcessError:
+            pass
 
     def enter(self, call, log, spaces, message, run):
         """The child: joins the cell, forks the process that is in all of it,
@@ -145,8 +188,12 @@ class Server:
                 os.close(fd)
             child = os.fork()
             if child == 0:
-                become(call, log, message)
-                run()
+                try:
+                    become(call, log, message)
+                    run()
+                finally:
+                    # It ends by itself; not ended so, it is no success.
+                    os._exit(1)
             os.close(log)
             _, status = os.waitpid(child, 0)
             word = "signal {}".format(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else None
@@ -215,11 +262,3 @@ def let_go(refuse):
     prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(program))
     # As after an exec: it may read about itself in /proc.
     prctl(PR_SET_DUMPABLE, 1)
-
-
-def reap():
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
