@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{ExecError, Executor, Fact, Stop};
 use crate::error::Result;
@@ -48,6 +49,9 @@ pub struct LocalOptions {
     pub build_on: BuildOn,
     /// Actions that may run at once: they share the memory there is.
     pub jobs: usize,
+    /// How long a fork server may load what a child of it needs; afterwards the
+    /// action runs without it.
+    pub server_patience: Duration,
 }
 
 impl LocalOptions {
@@ -66,6 +70,7 @@ impl LocalOptions {
             init_exe: "/proc/self/exe".into(),
             build_on: BuildOn::Auto,
             jobs: 1,
+            server_patience: Duration::from_secs(60),
         }
     }
 }

@@ -21,9 +21,6 @@ use crate::error::{IoContext, Result};
 use crate::exec::action::Exit;
 use crate::exec::log::Log;
 
-/// How long a server may take until its child is there.
-const START: Duration = Duration::from_secs(60);
-
 /// What came of a call.
 pub(super) enum Called {
     /// The child ran to its end, or the run was stopped.
@@ -47,9 +44,15 @@ fn read(packet: &[u8]) -> Option<Said> {
         "here" => Said::Here,
         "code" => Said::Ended(Exit::Code(rest.parse().ok()?)),
         "signal" => Said::Ended(Exit::Signal(rest.parse().ok()?)),
-        "no" => Said::No(rest.to_owned()),
+        "no" => Said::No(plain(rest)),
         _ => return None,
     })
+}
+
+/// Foreign words, as they may be shown.
+fn plain(text: &str) -> String {
+    const LONGEST: usize = 200;
+    text.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
 }
 
 struct Calling<'a> {
@@ -141,7 +144,7 @@ impl Calling<'_> {
         while self.cell.is_some() {
             let (deadline, exit) = match ending {
                 Some(since) => (since + GRACE, Exit::Stopped),
-                None if !self.here => (began + START, Exit::Silent),
+                None if !self.here => (began + self.server.patience, Exit::Silent),
                 None => next_deadline(watch.limits, began, heard),
             };
             let ready = self.wait(watch, deadline, cut.is_none())?;
@@ -316,6 +319,9 @@ mod tests {
         assert_eq!(read(b"code 0"), Some(Said::Ended(Exit::Code(0))));
         assert_eq!(read(b"signal 11"), Some(Said::Ended(Exit::Signal(11))));
         assert_eq!(read(b"no it has threads"), Some(Said::No("it has threads".to_owned())));
+        assert_eq!(read(b"no \x1b[2Jway\n"), Some(Said::No("[2Jway".to_owned())));
+        let long = format!("no {}", "x".repeat(1000));
+        assert_eq!(read(long.as_bytes()), Some(Said::No("x".repeat(200))));
         for wrong in [&b""[..], b"code", b"code x", b"hello", b"\xff"] {
             assert_eq!(read(wrong), None);
         }

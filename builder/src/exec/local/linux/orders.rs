@@ -86,6 +86,13 @@ fn bounds(action: &Action) -> Bounds {
     }
 }
 
+/// Of a server, which also counts what runs in the cells of its children. The
+/// limits of these are lower; what it may hold itself its control group says.
+fn server_bounds(local: &Local, action: &Action) -> Bounds {
+    let all = u64::try_from(local.options.jobs).unwrap_or(u64::MAX).saturating_add(1);
+    Bounds { processes: action.limits.processes.saturating_mul(all), ..Bounds::default() }
+}
+
 fn wire_files(files: &BTreeMap<RelPath, Vec<u8>>) -> Vec<(String, Vec<u8>)> {
     files.iter().map(|(path, bytes)| (path.as_str().to_owned(), bytes.clone())).collect()
 }
@@ -237,6 +244,7 @@ pub(super) fn server(local: &Local, action: &Action, warm: &Warm, work: &Path) -
         files: wire_files(&warm.files),
         root: Some(domain_root(local, action, work)?),
         serves: true,
+        bounds: server_bounds(local, action),
         ..plain(action)
     })
 }

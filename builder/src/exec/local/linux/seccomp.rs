@@ -249,13 +249,13 @@ fn raw_sockets() -> Result<SeccompRule, seccompiler::BackendError> {
 /// Packet filters, transforms and multicast routes are set up by options of
 /// sockets, too: level, first option, last.
 const TABLES: [(libc::c_int, u64, u64); 8] = [
-    (libc::SOL_IP, 16, 17), // IPsec and xfrm policies
-    (libc::SOL_IP, 64, 79), // iptables
-    (libc::SOL_IP, 96, 97), // arptables
-    (libc::SOL_IP, 128, 129), // ebtables
-    (libc::SOL_IP, 200, 219), // multicast routes
-    (libc::SOL_IPV6, 34, 35), // IPsec and xfrm policies
-    (libc::SOL_IPV6, 64, 79), // ip6tables
+    (libc::SOL_IP, 16, 17),     // IPsec and xfrm policies
+    (libc::SOL_IP, 64, 79),     // iptables
+    (libc::SOL_IP, 96, 97),     // arptables
+    (libc::SOL_IP, 128, 129),   // ebtables
+    (libc::SOL_IP, 200, 219),   // multicast routes
+    (libc::SOL_IPV6, 34, 35),   // IPsec and xfrm policies
+    (libc::SOL_IPV6, 64, 79),   // ip6tables
     (libc::SOL_IPV6, 200, 219), // multicast routes
 ];
 

@@ -80,6 +80,8 @@ impl Kind {
 /// One fork server. Dropped, it and all its cells end.
 pub(super) struct Server {
     kind: Kind,
+    /// How long it may take until a child of it is there.
+    pub patience: Duration,
     /// Made by the first who needs it; the others wait for that one only.
     domain: OnceLock<std::result::Result<Domain, String>>,
 }
@@ -114,7 +116,7 @@ impl Servers {
         action: &Action,
         (warm, stop): (&Warm, &Stop),
     ) -> std::result::Result<Arc<Server>, String> {
-        let (server, keeper) = self.room_for(Kind::of(action, warm))?;
+        let (server, keeper) = self.room_for(Kind::of(action, warm), local.options.server_patience)?;
         let made = server.domain.get_or_init(|| {
             Domain::start(local, action, warm, (&keeper, stop)).map_err(|error| error.to_string())
         });
@@ -133,7 +135,11 @@ impl Servers {
         self.pool().live.len() < self.most
     }
 
-    fn room_for(&self, kind: Kind) -> std::result::Result<(Arc<Server>, Arc<Keeper>), String> {
+    fn room_for(
+        &self,
+        kind: Kind,
+        patience: Duration,
+    ) -> std::result::Result<(Arc<Server>, Arc<Keeper>), String> {
         let mut pool = self.pool();
         if pool.lost.iter().any(|(given_up, times)| *times >= CHANCES && *given_up == kind) {
             return Err("its fork server was given up".to_owned());
@@ -146,7 +152,7 @@ impl Servers {
                     let idle = pool.live.iter().position(|server| Arc::strong_count(server) == 1);
                     pool.live.remove(idle.ok_or("all fork servers are busy")?);
                 }
-                Arc::new(Server { kind, domain: OnceLock::new() })
+                Arc::new(Server { kind, patience, domain: OnceLock::new() })
             }
         };
         pool.live.push(Arc::clone(&server));
