@@ -7,3 +7,4 @@ mod bounds;
 mod ending;
 mod hiding;
 mod refusing;
+mod serving;
