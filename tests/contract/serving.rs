@@ -16,8 +16,7 @@ const FULL: &[Level] = &[Level::Full];
 
 const SERVER: &str = include_str!("../../builder/src/pep517/fork_server.py");
 /// What a child does once it is what the program of a cell is.
-const SERVE: &str =
-    "\nServer().serve(lambda program: (exec(compile(open(program).read(), program, 'exec'), {}), leave(0)))\n";
+const SERVE: &str = "\nServer().serve(lambda program: (exec(compile(open(program).read(), program, 'exec'), {}), leave(0)))\n";
 const LEAVE: &str = "\ndef leave(code):\n    sys.stdout.flush()\n    os._exit(code)\n";
 
 /// An action that runs `program`, in a child of a server whose text is between
@@ -28,7 +27,7 @@ fn served(bench: &Bench, program: &str, text: &str) -> Action {
     let argv = |file: &str| [&python, "-I", "-S", "-B", file].map(str::to_owned).to_vec();
     action.argv = argv("/build/job/program.py");
     action.files.insert(path("job/program.py"), program.into());
-    let order = r#"{"spec": "/build/job/program.py", "modules": ["json"]}"#.to_owned();
+    let order = r#"{"spec": "/build/job/program.py", "modules": ["json"], "late": []}"#.to_owned();
     let server = format!("{SERVER}{LEAVE}{text}{SERVE}");
     let files = [(path("job/server.py"), server.into_bytes())].into();
     action.warm = Some(Warm { argv: argv("/build/job/server.py"), files, order });
@@ -285,13 +284,19 @@ fn a_child_that_does_not_end_well_runs_again_as_a_fresh_process() {
 fn what_is_imported_may_leave_nothing_that_children_would_share() {
     at("serving::what_is_imported_may_leave_nothing_that_children_would_share", FULL, |bench| {
         for (import, reason) in [
-            ("import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()", "thread"),
+            (
+                "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()",
+                "thread",
+            ),
             ("os.chdir('/')", "working folder"),
             ("kept.append(open('/etc/passwd'))", "file open"),
             ("open('/tmp/x', 'w').close()", "wrote files"),
             ("import mmap\nkept.append(mmap.mmap(-1, 4096))", "shares memory"),
             ("if os.fork() == 0: signal.pause()", "process running"),
-            ("if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: signal.pause()\n    os._exit(0)\nos.wait()", "process running"),
+            (
+                "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: signal.pause()\n    os._exit(0)\nos.wait()",
+                "process running",
+            ),
             ("os.waitpid(os.fork() or os._exit(0), 0)", ""),
         ] {
             let import = import.replace('\n', "\n        ");
@@ -302,7 +307,9 @@ fn what_is_imported_may_leave_nothing_that_children_would_share() {
             let result = &run_all(bench, &[served(bench, "print('built')", &server)])[0];
             assert_eq!((result.exit, text(result).as_str()), (Exit::Code(0), "built\n"), "{import}");
             match &result.warmth {
-                Warmth::Lost(because) => assert!(!reason.is_empty() && because.contains(reason), "{import}: {because}"),
+                Warmth::Lost(because) => {
+                    assert!(!reason.is_empty() && because.contains(reason), "{import}: {because}")
+                }
                 warmth => assert_eq!((warmth, reason), (&Warmth::Warm, ""), "{import}"),
             }
         }

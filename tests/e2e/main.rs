@@ -20,4 +20,5 @@ mod real;
 mod server;
 mod stopping;
 mod wanted;
+mod warm;
 mod world;

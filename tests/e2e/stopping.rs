@@ -35,7 +35,7 @@ fn hanging(args: &[&str]) -> (World, Child, i32) {
 /// The same command with SIGINT as a terminal's programs have it: a shell
 /// starts what runs in the background, perhaps this test, with SIGINT
 /// ignored, which the program honours.
-fn heeding_ctrl_c(plain: &Command) -> Command {
+pub fn heeding_ctrl_c(plain: &Command) -> Command {
     let mut command = Command::new("env");
     command.arg("--default-signal=INT").arg(plain.get_program()).args(plain.get_args());
     command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -50,7 +50,7 @@ fn is_gone(pid: i32) -> bool {
     stat.map_or(true, |s| s.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X'])))
 }
 
-fn names(world: &World, folder: &str) -> Vec<String> {
+pub fn names(world: &World, folder: &str) -> Vec<String> {
     let entries = std::fs::read_dir(world.path(folder)).unwrap();
     entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect()
 }

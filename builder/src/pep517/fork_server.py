@@ -107,6 +107,9 @@ class Server:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, hard))
         self.cwd, self.open = os.getcwd(), descriptors()
+        # What looks for the source while it is imported fails here, and is
+        # imported where there is one.
+        os.chmod(self.cwd, 0)
 
     def load(self, names):
         """Imports what is not loaded yet, if there is any. What cannot be
@@ -126,8 +129,11 @@ class Server:
         gc.enable()
         return True
 
-    def unfit(self, given):
-        """Why a child would not be what a fresh process is; None: it would."""
+    def unfit(self, given, late=()):
+        """Why a child would not be what a fresh process is; None: it would.
+        `late` are modules that must see the build they are imported for."""
+        if any(name in sys.modules for name in late):
+            return "something that was imported must see its build"
         if len(os.listdir("/proc/self/task")) != 1:
             return "something that was imported started a thread"
         if os.getcwd() != self.cwd:
@@ -151,7 +157,7 @@ class Server:
             message = json.loads(data.decode("utf-8"))
             order = json.loads(message["order"])
             if self.load(order["modules"]):
-                because = self.unfit(fds)
+                because = self.unfit(fds, order["late"])
             if not fds:
                 continue
             call = socket.socket(fileno=fds[0])

@@ -21,6 +21,7 @@ import sys
 import time
 
 LEGACY = "setuptools.build_meta:__legacy__"
+OWN = ["wheelwright_" + name for name in ("toml", "requirements", "fork_server", "sample")]
 
 
 class Refusal(Exception):
@@ -283,7 +284,11 @@ def main(spec_path):
     with open(spec_path, encoding="utf-8") as file:
         spec = json.load(file)
     make_folders(root, ("tmp", "home", spec["wheel_dir"]))
-    answer, times = {}, {}
+    answer, times, looks = {}, {}, None
+    if spec.get("report_modules"):
+        import wheelwright_sample
+
+        looks = wheelwright_sample.Looks(spec["env"], os.getcwd())
     try:
         build(spec, root, answer, times)
         answer["ok"] = True
@@ -293,8 +298,9 @@ def main(spec_path):
         sys.stderr.write("error: {}\n".format(refusal))
     except BaseException as error:  # also SystemExit: setup.py may end the process
         answer.update(describe(error), ok=False)
-    if spec.get("report_modules"):
+    if looks:
         answer["modules"] = own_modules(root)
+        answer["late"] = sorted(looks.found.intersection(answer["modules"]))
     answer["seconds"] = {name: round(value, 4) for name, value in times.items()}
     sys.stdout.flush()
     sys.stderr.flush()
@@ -330,7 +336,7 @@ class Beside:
         self.folder = folder
 
     def find_spec(self, name, path=None, target=None):
-        if name not in ("wheelwright_toml", "wheelwright_requirements", "wheelwright_fork_server"):
+        if name not in OWN:
             return None
         import importlib.util
 

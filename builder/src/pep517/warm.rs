@@ -16,6 +16,7 @@ use crate::exec::action::{Action, ActionResult, Level, Warm};
 use crate::tree::RelPath;
 
 const FORK_SERVER: &str = include_str!("fork_server.py");
+const SAMPLE: &str = include_str!("sample.py");
 
 /// What a server has loaded before it forks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,14 +26,35 @@ pub struct Preload {
     /// Modules of the standard library and the environment, in the order in
     /// which they are to be imported.
     pub modules: Vec<String>,
+    /// Modules that must not be, because they look at the build that imports them.
+    pub late: Vec<String>,
 }
 
 impl Preload {
     /// The backend alone.
     pub fn of(backend: &str) -> Self {
-        Self { backend: backend.to_owned(), modules: vec![backend.to_owned()] }
+        Self { backend: backend.to_owned(), modules: vec![backend.to_owned()], late: Vec::new() }
+    }
+
+    /// A line a module, for [`Preload::from_text`].
+    pub fn to_text(&self) -> String {
+        let late = self.late.iter().map(|name| format!("{LATE}{name}"));
+        self.modules.iter().cloned().chain(late).collect::<Vec<_>>().join("\n")
+    }
+
+    /// What [`Preload::to_text`] gave.
+    pub fn from_text(backend: &str, text: &str) -> Self {
+        let (late, modules): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with(LATE));
+        Self {
+            backend: backend.to_owned(),
+            modules: modules.into_iter().map(str::to_owned).collect(),
+            late: late.into_iter().map(|line| line.trim_start_matches(LATE).to_owned()).collect(),
+        }
     }
 }
+
+/// No name of a module begins with it.
+const LATE: char = '!';
 
 /// Modules that one list may have, and bytes of a name.
 const MOST: usize = 4096;
@@ -85,7 +107,7 @@ fn is_module(name: &str) -> bool {
 /// The server that an action may run in.
 pub(super) fn server(preload: &Preload) -> Warm {
     let mut argv = runner_argv();
-    let order = serde_json::json!({ "spec": argv.last(), "modules": preload.modules });
+    let order = serde_json::json!({ "spec": argv.last(), "modules": preload.modules, "late": preload.late });
     argv.push("serve".to_owned());
     let mut files: BTreeMap<RelPath, Vec<u8>> = RUNNER_FILES
         .iter()
@@ -108,6 +130,7 @@ pub fn sample_action(like: &BuildSpec, backend: &str) -> Action {
     spec.report_modules = true;
     let mut action = build_action(&spec);
     action.source = None;
+    action.files.insert(below("job/wheelwright_sample.py"), SAMPLE.as_bytes().to_vec());
     let pyproject = format!("[build-system]\nrequires = []\nbuild-backend = \"{backend}\"\n{PROJECT}");
     for (name, text) in [
         ("pyproject.toml", pyproject.as_str()),
@@ -153,11 +176,15 @@ Homepage = "https://example.invalid"
 /// None when it did not come that far.
 pub fn read_sample(result: &ActionResult, backend: &str) -> Option<Preload> {
     let found: Value = serde_json::from_slice(&answer::read_bounded(result, answer::FILE)?).ok()?;
-    let names = found["modules"].as_array()?;
-    let mut modules = vec![backend.to_owned()];
     let wanted = |name: &&str| is_module(name) && *name != backend && !name.starts_with("wheelwright_");
-    modules.extend(names.iter().filter_map(Value::as_str).filter(wanted).take(MOST).map(str::to_owned));
-    Some(Preload { backend: backend.to_owned(), modules })
+    let names = |key: &str| -> Option<Vec<String>> {
+        let all = found[key].as_array()?.iter().filter_map(Value::as_str);
+        Some(all.filter(wanted).take(MOST).map(str::to_owned).collect())
+    };
+    let late = names("late")?;
+    let found = names("modules")?.into_iter().filter(|name| !late.contains(name));
+    let modules = [backend.to_owned()].into_iter().chain(found).collect();
+    Some(Preload { backend: backend.to_owned(), modules, late })
 }
 
 #[cfg(test)]
@@ -179,6 +206,15 @@ mod tests {
         spec.build.backend = Some("other".into());
         let own = "[build-system]\nbuild-backend = \"x\"\nbackend-path = [\".\"]";
         assert_eq!(backend_for(&spec, Some(own)).as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn a_list_is_remembered_as_it_was() {
+        let list = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+        let preload = Preload { modules: list(["a", "a.b"]), late: list(["c", "d.e"]), ..Preload::of("a") };
+        assert_eq!(preload.to_text(), "a\na.b\n!c\n!d.e");
+        assert_eq!(Preload::from_text("a", &preload.to_text()), preload);
+        assert_eq!(Preload::from_text("a", "a"), Preload::of("a"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::pep517::{BuildSpec, Preload, backend_for, read_sample, sample_action}
 /// Bytes of a pyproject.toml that are read: a longer one is built cold.
 const LONGEST: u64 = 1 << 20;
 /// What the lists are remembered as; another one when they are made in another way.
-const NAMESPACE: &str = "preload 1";
+const NAMESPACE: &str = "preload 2";
 
 /// The lists of this run, by environment and backend.
 #[derive(Default)]
@@ -77,8 +77,7 @@ pub fn expected(steps: &Steps, spec: &BuildSpec, env: &Path) -> Option<Preload> 
 fn recall(steps: &Steps, env: &str, backend: &str) -> Option<Preload> {
     // One that cannot be read is made again.
     let text = steps.machines.store.recall(NAMESPACE, &format!("{env} {backend}")).ok()??;
-    let modules = text.lines().map(str::to_owned).collect();
-    Some(Preload { backend: backend.to_owned(), modules })
+    Some(Preload::from_text(backend, &text))
 }
 
 fn sample(steps: &Steps, spec: &BuildSpec, env: &str, backend: &str) -> Option<Preload> {
@@ -86,7 +85,7 @@ fn sample(steps: &Steps, spec: &BuildSpec, env: &str, backend: &str) -> Option<P
     // Whatever does not work here shows in the builds themselves.
     let result = machines.executor().ok()?.execute(&sample_action(spec, backend), &machines.stop).ok()?;
     let preload = read_sample(&result, backend)?;
-    let _ = machines.store.remember(NAMESPACE, &format!("{env} {backend}"), &preload.modules.join("\n"));
+    let _ = machines.store.remember(NAMESPACE, &format!("{env} {backend}"), &preload.to_text());
     let _ = machines.store.remember(NAMESPACE, env, backend);
     Some(preload)
 }

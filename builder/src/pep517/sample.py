@@ -1,0 +1,69 @@
+"""Finds out which modules look, while they are imported, at what differs from
+build to build: variables of one build, its source, what has been drawn.
+
+Imported once in a while, in a process that builds a sample and nothing else:
+what it puts in place of the standard library's own stays there.
+"""
+import os
+import random
+import sys
+
+
+class Looks:
+    """`found`: the modules that looked, and those whose import led there."""
+
+    def __init__(self, variables, source):
+        self.found = set()
+        self.source = os.path.abspath(source)
+        self.watch_variables(os.environ, variables)
+        self.watch_variables(os.environb, map(os.fsencode, variables))
+        for name, value in list(vars(random).items()):
+            if getattr(value, "__self__", None) is random._inst:
+                setattr(random, name, self.noting(value, lambda *_: True))
+        for name in ("stat", "lstat", "access", "readlink"):
+            setattr(os, name, self.noting(getattr(os, name), self.is_of_source))
+        sys.addaudithook(self.hear)
+
+    def watch_variables(self, environ, variables):
+        looks, names, plain = self, frozenset(variables), type(environ)
+
+        class Watched(plain):
+            def __getitem__(self, name):
+                if name in names:
+                    looks.note()
+                return plain.__getitem__(self, name)
+
+            def __iter__(self):
+                looks.note()
+                return plain.__iter__(self)
+
+        environ.__class__ = Watched
+
+    def noting(self, call, counts):
+        def noted(*args, **named):
+            if counts(*args):
+                self.note()
+            return call(*args, **named)
+
+        return noted
+
+    def hear(self, event, args):
+        if event in ("open", "os.listdir", "os.scandir") and self.is_of_source(*args):
+            self.note()
+
+    def is_of_source(self, path=".", *_):
+        if isinstance(path, int):
+            return False
+        try:
+            path = os.path.join(os.getcwd(), os.fsdecode("." if path is None else path))
+        except (OSError, TypeError, ValueError):
+            return False
+        path = os.path.normpath(path)
+        return path == self.source or path.startswith(self.source + os.sep)
+
+    def note(self):
+        frame = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_name == "<module>":
+                self.found.add(frame.f_globals.get("__name__"))
+            frame = frame.f_back
