@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use builder::exec::action::{Action, ActionResult, Exit, Level, Warm, Warmth};
+use builder::exec::local::BuildOn;
 use builder::exec::{Executor, Stop, local};
 
 use crate::bench::{Bench, at, path, text};
@@ -116,6 +117,59 @@ fn a_child_finds_nothing_of_another() {
             assert_eq!(warm_log(&result), "None None None /build True [[], []]\n");
         }
         assert_eq!(processes(&sleep), BTreeSet::new());
+    });
+}
+
+/// Calls that a build must not make, and limits it meets.
+const TRIES: &str = r#"
+import ctypes, errno, os, resource, socket, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def call(name, *args):
+    result = getattr(libc, name)(*args)
+    print(name, errno.errorcode[ctypes.get_errno()] if result == -1 else 'worked')
+for space in ('user', 'mnt', 'pid', 'net'):
+    call('setns', os.open('/proc/self/ns/' + space, os.O_RDONLY), 0)
+for flag in (0x10000000, 0x20000, 0x20000000, 0x40000000): call('unshare', flag)
+call('mount', b't', b'/tmp', b'tmpfs', 0, None); call('umount2', b'/build', 2); call('chroot', b'/build')
+call('ptrace', 16, 1, None, None); call('syscall', 435, None, 0); call('syscall', 425, 1, None); call('sethostname', b'x', 1)
+call('prctl', 22, 2, None); call('prctl', 24, 0, 0, 0, 0); call('setuid', 0); call('setgroups', 0, None)
+for signal in (0, 9, 19): call('kill', 1, signal)
+for family, kind in ((2, 3), (17, 3), (40, 1)):
+    try: socket.socket(family, kind, 1); print('worked')
+    except OSError as error: print(errno.errorcode[error.errno])
+for fd in range(3, 4096):
+    try: os.fstat(fd); print('open', fd)
+    except OSError: pass
+try: bytearray(400 << 20); print('has memory')
+except MemoryError: print('no memory')
+try: os.truncate(os.open('f', os.O_CREAT | os.O_RDWR), 20 << 20); print('long')
+except OSError as error: print(errno.errorcode[error.errno])
+children = 0
+try:
+    while children < 500:
+        if os.fork() == 0: os.read(os.pipe()[0], 1)
+        children += 1
+except OSError as error: print(errno.errorcode[error.errno], children < 100)
+print(resource.getrlimit(resource.RLIMIT_DATA))
+"#;
+
+#[test]
+fn a_child_may_do_no_more_than_a_fresh_process() {
+    at("serving::a_child_may_do_no_more_than_a_fresh_process", FULL, |bench| {
+        let mut bench = Bench::new(bench.level);
+        // However little memory it may have.
+        bench.options.build_on = BuildOn::Memory;
+        let mut warm = served(&bench, TRIES, "");
+        warm.limits.memory = 300 << 20;
+        warm.limits.processes = 60;
+        warm.limits.file_size = 10 << 20;
+        let fresh = bench.log(&Action { warm: None, ..warm.clone() });
+        for line in ["setns EPERM", "unshare EPERM", "mount EPERM", "no memory", "EFBIG", "EAGAIN True"] {
+            assert!(fresh.lines().any(|said| said == line), "{fresh}");
+        }
+        for result in run_all(&bench, &vec![warm; 2]) {
+            assert_eq!(warm_log(&result), fresh);
+        }
     });
 }
 
@@ -241,7 +295,7 @@ fn whatever_a_server_does_the_action_runs() {
         let cell = "class Server(Server):\n    def load(self, names):\n        \
             for p in filter(str.isdigit, os.listdir('/proc')):\n            \
             if int(p) != os.getpid(): os.kill(int(p), 9)\n";
-        let refuses = "class Server(Server):\n    def unfit(self, given): return 'a\\x1b[2Jb'\n";
+        let refuses = "class Server(Server):\n    def unfit(self, *given): return 'a\\x1b[2Jb'\n";
         for (server, reason) in [
             (kills, "died"),
             (exits, "died"),

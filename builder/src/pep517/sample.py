@@ -9,6 +9,19 @@ import random
 import sys
 
 
+class Noting:
+    """A call that is noted when its arguments count. Like a built-in one, it
+    is no method of a class that holds it."""
+
+    def __init__(self, looks, call, counts):
+        self.looks, self.call, self.counts = looks, call, counts
+
+    def __call__(self, *args, **named):
+        if self.counts(*args):
+            self.looks.note()
+        return self.call(*args, **named)
+
+
 class Looks:
     """`found`: the modules that looked, and those whose import led there."""
 
@@ -19,9 +32,9 @@ class Looks:
         self.watch_variables(os.environb, map(os.fsencode, variables))
         for name, value in list(vars(random).items()):
             if getattr(value, "__self__", None) is random._inst:
-                setattr(random, name, self.noting(value, lambda *_: True))
+                setattr(random, name, Noting(self, value, lambda *_: True))
         for name in ("stat", "lstat", "access", "readlink"):
-            setattr(os, name, self.noting(getattr(os, name), self.is_of_source))
+            setattr(os, name, Noting(self, getattr(os, name), self.is_of_source))
         sys.addaudithook(self.hear)
 
     def watch_variables(self, environ, variables):
@@ -38,14 +51,6 @@ class Looks:
                 return plain.__iter__(self)
 
         environ.__class__ = Watched
-
-    def noting(self, call, counts):
-        def noted(*args, **named):
-            if counts(*args):
-                self.note()
-            return call(*args, **named)
-
-        return noted
 
     def hear(self, event, args):
         if event in ("open", "os.listdir", "os.scandir") and self.is_of_source(*args):

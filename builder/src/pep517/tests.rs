@@ -356,13 +356,13 @@ fn temporary_names_are_the_same_each_time() {
     }
 }
 
-/// Runs a Python program beside our two modules.
+/// Runs a Python program beside our modules.
 fn ask(python: &Path, program: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pep517");
-    for (from, to) in [("requirements.py", "wheelwright_requirements.py"), ("toml.py", "wheelwright_toml.py")]
-    {
-        std::fs::copy(here.join(from), folder.path().join(to)).unwrap();
+    for name in ["requirements", "toml", "fork_server", "sample"] {
+        let to = folder.path().join(format!("wheelwright_{name}.py"));
+        std::fs::copy(here.join(format!("{name}.py")), to).unwrap();
     }
     std::fs::write(folder.path().join("program.py"), program).unwrap();
     let output =
@@ -483,3 +483,4 @@ fn the_small_toml_reader_reads_as_tomllib_does() {
 }
 
 mod check;
+mod warm;

@@ -1,0 +1,126 @@
+//! The programs of fork servers, as far as they need no cell.
+
+use super::{ask, pythons};
+
+#[track_caller]
+fn on_every_python(program: &str) {
+    for python in pythons() {
+        assert_eq!(ask(&python, program), "done\n", "{}", python.display());
+    }
+}
+
+/// In a folder of its own: a server closes the one it works in.
+const SERVER: &str = "\
+import json, os, socket, sys, tempfile, threading
+import wheelwright_fork_server as f
+os.chdir(tempfile.mkdtemp())
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+os.dup2(theirs.fileno(), 0)
+# Those are the machine's, not a domain's.
+f.strangers, f.empty = lambda children: False, lambda *folders: True
+";
+
+#[test]
+fn a_packet_comes_with_its_descriptors() {
+    on_every_python(&format!(
+        "{SERVER}\
+         import array\n\
+         read, write = os.pipe()\n\
+         before = f.descriptors()\n\
+         assert read in before and write in before and f.alive(read) and not f.alive(999)\n\
+         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [write] * 9))]\n\
+         ours.sendmsg([b'x' * 50000], rights); ours.sendmsg([b'plain']); ours.close()\n\
+         data, fds = f.receive(theirs)\n\
+         assert data == b'x' * 50000 and len(set(fds)) == 9, (len(data), fds)\n\
+         os.write(fds[8], b'through'); assert os.read(read, 9) == b'through'\n\
+         assert sorted(set(f.descriptors()) - set(before)) == sorted(set(fds) - set(before))\n\
+         assert f.receive(theirs) == (b'plain', [])\n\
+         assert f.receive(theirs) == (b'', [])\n\
+         print('done')\n"
+    ));
+}
+
+#[test]
+fn a_server_says_why_no_child_may_start_from_it() {
+    on_every_python(&format!(
+        "{SERVER}\
+         import mmap\n\
+         server = f.Server()\n\
+         assert server.load(['json', 'no.such.module', 'wheelwright_toml']) and 'wheelwright_toml' in sys.modules\n\
+         assert not server.load(['json', 'no.such.module'])\n\
+         def unfit(part, *late):\n    said = server.unfit([], late)\n    assert (part in said) if part else said is None, (part, said)\n\
+         unfit(''); unfit('', 'not_loaded'); unfit('must see its build', 'not_loaded', 'wheelwright_toml')\n\
+         read, write = os.pipe(); unfit('keeps a file open'); assert server.unfit([read, write]) is None\n\
+         os.close(read); unfit('keeps a file open'); os.close(write); unfit('')\n\
+         shared = mmap.mmap(-1, 4096); unfit('shares memory'); shared.close(); unfit('')\n\
+         private = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS); unfit('')\n\
+         end = threading.Event(); thread = threading.Thread(target=end.wait); thread.start(); unfit('started a thread')\n\
+         end.set(); thread.join(); unfit('')\n\
+         f.strangers = lambda children: True; unfit('left a process'); f.strangers = lambda children: False\n\
+         f.empty = lambda *folders: False; unfit('wrote files'); f.empty = lambda *folders: True\n\
+         os.chmod(server.cwd, 0o700); os.chdir('/'); unfit('working folder')\n\
+         print('done')\n"
+    ));
+}
+
+#[test]
+fn limits_are_never_above_what_the_server_has() {
+    on_every_python(&format!(
+        "{SERVER}\
+         import resource as r\n\
+         hard = r.getrlimit(r.RLIMIT_NPROC)[1]\n\
+         r.setrlimit(r.RLIMIT_FSIZE, (1 << 20, 1 << 20)); r.setrlimit(r.RLIMIT_NOFILE, (512, 1024))\n\
+         f.limit({{'processes': 0, 'file_size': 1 << 30, 'memory': 1 << 33}})\n\
+         assert r.getrlimit(r.RLIMIT_FSIZE) == (1 << 20, 1 << 20), r.getrlimit(r.RLIMIT_FSIZE)\n\
+         assert r.getrlimit(r.RLIMIT_NOFILE) == (1024, 1024), r.getrlimit(r.RLIMIT_NOFILE)\n\
+         assert r.getrlimit(r.RLIMIT_CORE) == (0, 0) and r.getrlimit(r.RLIMIT_NPROC)[1] == hard\n\
+         assert r.getrlimit(r.RLIMIT_DATA) == (1 << 33, 1 << 33)\n\
+         f.limit({{'processes': 7, 'file_size': 4096, 'memory': 0}})\n\
+         assert r.getrlimit(r.RLIMIT_NPROC) == (7, 7) and r.getrlimit(r.RLIMIT_FSIZE) == (4096, 4096)\n\
+         print('done')\n"
+    ));
+}
+
+#[test]
+fn modules_that_look_at_a_build_are_found() {
+    let modules = [
+        ("late_one", "import os\nx = os.environ.get('pname')", true),
+        ("late_all", "import os\nx = dict(os.environ)", true),
+        ("late_bytes", "import os\nx = os.environb.get(b'pname')", true),
+        ("late_list", "import os\nx = os.listdir()", true),
+        ("late_exists", "import os.path\nx = os.path.exists('setup.cfg')", true),
+        ("late_path", "import pathlib\nx = pathlib.Path('sub/x').is_file()", true),
+        ("late_open", "x = open('source.txt').read()", true),
+        ("late_draw", "from random import choice\nx = choice([1, 2])", true),
+        ("late_above", "import late_below", true),
+        ("late_below", "import os\nclass A:\n    x = [os.getenv(n) for n in ['pname']]", true),
+        ("other_variable", "import os\nx = os.environ.get('HOME'), os.getcwd()", false),
+        ("other_file", "import os\nx = open(__file__).read(), os.listdir('/'), os.stat('/')", false),
+        (
+            "later",
+            "import os, random\ndef f(): return dict(os.environ), random.random(), os.listdir()",
+            false,
+        ),
+    ];
+    let written: Vec<String> = modules
+        .iter()
+        .map(|(name, text, _)| format!("open({name:?} + '.py', 'w').write({text:?})\n"))
+        .collect();
+    let names: Vec<&str> = modules.iter().map(|(name, ..)| *name).collect();
+    let found: Vec<&str> = modules.iter().filter(|(.., found)| *found).map(|(name, ..)| *name).collect();
+    on_every_python(&format!(
+        "import importlib, os, sys, tempfile\nimport wheelwright_sample\n\
+         lib, source = tempfile.mkdtemp(), tempfile.mkdtemp()\n\
+         os.chdir(lib); sys.path.insert(0, lib)\n{}\
+         os.chdir(source); open('source.txt', 'w').close()\n\
+         looks = wheelwright_sample.Looks(['pname'], '.')\n\
+         os.environ['pname'] = 'x'\n\
+         for name in {names:?}:\n    importlib.import_module(name)\n\
+         sys.modules['later'].f()\n\
+         found = sorted(looks.found & set({names:?}))\n\
+         assert found == sorted({found:?}), found\n\
+         assert os.environ.copy()['pname'] == 'x' and os.environb[b'pname'] == b'x'\n\
+         print('done')\n",
+        written.concat()
+    ));
+}
