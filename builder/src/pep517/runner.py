@@ -182,6 +182,11 @@ def build(spec, root, answer, times):
     backend = load_at_once(name, paths)
     times["import"] = time.perf_counter() - started
     os.environ.update(spec["env"])
+    if spec.get("report_modules"):
+        import wheelwright_sample
+
+        # From here on: what the backend itself imports, a server has imported.
+        answer["late"] = wheelwright_sample.Looks(spec["env"], source).found
     begin_again()
     compress_fast(os.path.abspath(out))
     if not callable(getattr(backend, "build_wheel", None)):
@@ -284,11 +289,7 @@ def main(spec_path):
     with open(spec_path, encoding="utf-8") as file:
         spec = json.load(file)
     make_folders(root, ("tmp", "home", spec["wheel_dir"]))
-    answer, times, looks = {}, {}, None
-    if spec.get("report_modules"):
-        import wheelwright_sample
-
-        looks = wheelwright_sample.Looks(spec["env"], os.getcwd())
+    answer, times = {}, {}
     try:
         build(spec, root, answer, times)
         answer["ok"] = True
@@ -298,9 +299,9 @@ def main(spec_path):
         sys.stderr.write("error: {}\n".format(refusal))
     except BaseException as error:  # also SystemExit: setup.py may end the process
         answer.update(describe(error), ok=False)
-    if looks:
+    if spec.get("report_modules"):
         answer["modules"] = own_modules(root)
-        answer["late"] = sorted(looks.found.intersection(answer["modules"]))
+        answer["late"] = sorted(set(answer["modules"]).intersection(answer.get("late", ())))
     answer["seconds"] = {name: round(value, 4) for name, value in times.items()}
     sys.stdout.flush()
     sys.stderr.flush()

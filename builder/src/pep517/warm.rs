@@ -182,7 +182,11 @@ pub fn read_sample(result: &ActionResult, backend: &str) -> Option<Preload> {
         Some(all.filter(wanted).take(MOST).map(str::to_owned).collect())
     };
     let late = names("late")?;
-    let found = names("modules")?.into_iter().filter(|name| !late.contains(name));
+    // A package comes with each of its modules.
+    let brings = |name: &str, late: &str| {
+        name.strip_prefix(late).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let found = names("modules")?.into_iter().filter(|name| !late.iter().any(|late| brings(name, late)));
     let modules = [backend.to_owned()].into_iter().chain(found).collect();
     Some(Preload { backend: backend.to_owned(), modules, late })
 }

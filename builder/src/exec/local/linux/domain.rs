@@ -22,11 +22,12 @@ use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, Signal, WaitOptions};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
+use seccompiler::BpfProgram;
 
 use super::cell::{HOSTNAME, assemble, own_users, take, unshare};
 use super::init::{Blame, Broken, Hands, place, tell, wait_for_leave};
 use super::payload::{self, rustix_exit};
-use super::seccomp::{self, Prepared, Sockets};
+use super::seccomp::{self, Sockets};
 use super::spec::{Root, Spec, Step, Who};
 use super::talk::{self, Inbox, Message};
 use super::{mount, net, privileges};
@@ -90,7 +91,7 @@ pub(super) const COVERED: [&str; 5] = ["kcore", "keys", "key-users", "sysrq-trig
 /// Until the executor lets go or the server is gone.
 fn make_cells(hands: &Hands, procs: &OwnedFd) -> io::Result<()> {
     let children = payload::child_signal()?;
-    let confined = seccomp::prepare(Sockets::Served)?;
+    let confined = seccomp::only_files()?;
     let mut inbox = Inbox::default();
     loop {
         while let Some(frame) = inbox.frame() {
@@ -132,7 +133,7 @@ fn outside(
     spec: &Spec,
     source: Option<OwnedFd>,
     hands: &Hands,
-    (procs, confined): (&OwnedFd, &Prepared),
+    (procs, confined): (&OwnedFd, &BpfProgram),
 ) -> Result<(), Broken> {
     // The signals that the domain's init waits for are nothing to a cell's.
     payload::unblock_signals().failed(|| "failed to reset signals".to_owned())?;
@@ -165,9 +166,9 @@ fn outside(
 ///
 /// Only a process that others of its uid can look into may map its own ids,
 /// and the server is such another. So one does it that holds nothing: no
-/// descriptor of ours, and no call that the server has not got. This process
-/// holds a folder of the host and joins it unseen.
-fn enter_own_users(procs: &OwnedFd, confined: &Prepared) -> io::Result<()> {
+/// descriptor of ours, no call but the few it needs. This process, which holds
+/// a folder of the host, joins it unseen.
+fn enter_own_users(procs: &OwnedFd, confined: &BpfProgram) -> io::Result<()> {
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     let Some(maker) = payload::fork()? else {
         let code = match make_users(procs, confined, &theirs) {
@@ -191,7 +192,7 @@ fn join_users_of(procs: &OwnedFd, maker: Pid) -> io::Result<()> {
 }
 
 /// Lives until the other side of `tell` is closed.
-fn make_users(procs: &OwnedFd, confined: &Prepared, tell: &OwnedFd) -> io::Result<()> {
+fn make_users(procs: &OwnedFd, confined: &BpfProgram, tell: &OwnedFd) -> io::Result<()> {
     privileges::die_with_parent()?;
     payload::close_but([procs, tell])?;
     unshare(UnshareFlags::NEWUSER)?;

@@ -162,22 +162,32 @@ pub(super) enum Sockets {
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Filters that are ready to be applied any number of times.
-pub(super) struct Prepared([BpfProgram; 3]);
-
-/// The filters for [`apply`].
-pub(super) fn prepare(sockets: Sockets) -> io::Result<Prepared> {
-    programs(sockets).map(Prepared).map_err(io::Error::other)
-}
-
 /// Installs the filters on this thread and what it forks. Needs no_new_privs.
 pub(super) fn install(sockets: Sockets) -> io::Result<()> {
-    apply(&prepare(sockets)?)
+    programs(sockets).map_err(io::Error::other)?.iter().try_for_each(apply)
 }
 
-/// [`install`], of filters made beforehand.
-pub(super) fn apply(Prepared(programs): &Prepared) -> io::Result<()> {
-    programs.iter().try_for_each(|program| seccompiler::apply_filter(program).map_err(io::Error::other))
+/// Installs one filter on this thread and what it forks. Needs no_new_privs.
+pub(super) fn apply(program: &BpfProgram) -> io::Result<()> {
+    seccompiler::apply_filter(program).map_err(io::Error::other)
+}
+
+/// All that a process may do that maps the ids of its own user namespace:
+/// open, read and write files, and end.
+pub(super) fn only_files() -> io::Result<BpfProgram> {
+    let allowed = [
+        libc::SYS_openat,
+        libc::SYS_read,
+        libc::SYS_write,
+        libc::SYS_close,
+        libc::SYS_prctl,
+        libc::SYS_brk,
+        libc::SYS_mmap,
+        libc::SYS_munmap,
+        libc::SYS_exit_group,
+    ];
+    let rules = allowed.into_iter().map(|call| (call, Vec::new())).collect();
+    filter(rules, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow).map_err(io::Error::other)
 }
 
 /// A filter for each answer: refusals with EPERM; calls that "do not exist",
@@ -315,10 +325,17 @@ fn is(argument: u8, value: u64) -> Result<SeccompCondition, seccompiler::Backend
 }
 
 fn compile(rules: Rules, errno: libc::c_int) -> Result<BpfProgram, seccompiler::BackendError> {
+    filter(rules, SeccompAction::Allow, SeccompAction::Errno(errno as u32))
+}
+
+/// What is done with calls that no rule is about, and with those that one is.
+fn filter(
+    rules: Rules,
+    others: SeccompAction,
+    these: SeccompAction,
+) -> Result<BpfProgram, seccompiler::BackendError> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
-    let refuse = SeccompAction::Errno(errno as u32);
-    let program: BpfProgram = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch)?.try_into()?;
-    Ok(without_x32(program))
+    Ok(without_x32(SeccompFilter::new(rules, others, these, arch)?.try_into()?))
 }
 
 /// The x32 numbers of x86_64 reach the same calls past a list of numbers: all
