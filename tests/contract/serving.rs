@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use builder::exec::action::{Action, ActionResult, Exit, Level, Warm, Warmth};
@@ -238,6 +239,8 @@ def spy():
                     if open(at + '/cmdline', 'rb').read(16) != b'wheelwright-cell': continue
                     if part == '/fd':
                         for fd in os.listdir(at + part):
+                            for kernel in ('/sys', '/keys', '/kallsyms'):
+                                if os.path.exists(at + '/fd/' + fd + kernel): os.write(give, b'took ' + kernel.encode() + b'\n')
                             for up in ('', '../' * 12):
                                 try: loot = os.open(at + '/fd/' + fd + '/' + up + SECRET, os.O_RDONLY)
                                 except OSError: continue
@@ -316,6 +319,33 @@ fn whatever_a_server_does_the_action_runs() {
                 let expected = if n == 2 || (n == 1 && server == refuses) { "given up" } else { reason };
                 assert!(because.contains(expected), "{server}: {because}");
             }
+        }
+    });
+}
+
+#[test]
+fn a_server_that_does_not_listen_holds_nobody_up() {
+    at("serving::a_server_that_does_not_listen_holds_nobody_up", FULL, |bench| {
+        let mut bench = Bench::new(bench.level);
+        bench.options.server_patience = Duration::from_millis(500);
+        let deaf = "import time\nclass Server(Server):\n    def serve(self, run): time.sleep(1000)\n";
+        let mut action = served(&bench, "print('built')", deaf);
+        if let Some(warm) = &mut action.warm {
+            // A few of them are more than a socket takes.
+            warm.order.push_str(&" ".repeat(60_000));
+        }
+        let (executor, stop) = (local(&bench.options).unwrap(), Stop::new().unwrap());
+        let (tell, told) = std::sync::mpsc::channel();
+        let (executor, stop) = (Arc::new(executor), Arc::new(stop));
+        for _ in 0..8 {
+            let (tell, action) = (tell.clone(), action.clone());
+            let (executor, stop) = (Arc::clone(&executor), Arc::clone(&stop));
+            std::thread::spawn(move || tell.send(executor.execute(&action, &stop).unwrap()));
+        }
+        for _ in 0..8 {
+            let result = told.recv_timeout(Duration::from_secs(100)).expect("it ends");
+            assert_eq!((result.exit, text(&result).as_str()), (Exit::Code(0), "built\n"));
+            assert!(matches!(result.warmth, Warmth::Lost(_)), "{:?}", result.warmth);
         }
     });
 }

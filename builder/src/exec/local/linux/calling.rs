@@ -21,6 +21,9 @@ use crate::error::{IoContext, Result};
 use crate::exec::action::Exit;
 use crate::exec::log::Log;
 
+/// How long to wait for a server that has more orders than it takes.
+const AGAIN: Duration = Duration::from_millis(5);
+
 /// What came of a call.
 pub(super) enum Called {
     /// The child ran to its end, or the run was stopped.
@@ -65,6 +68,8 @@ struct Calling<'a> {
     call: Option<OwnedFd>,
     /// What the child is given when the cell is ready.
     theirs: Option<(OwnedFd, PipeWriter)>,
+    /// The namespaces of the ready cell, until the server has them.
+    spaces: Option<Vec<OwnedFd>>,
     output: Option<PipeReader>,
     log: Log,
     build: Option<OwnedFd>,
@@ -106,6 +111,7 @@ pub(super) fn call(
         inbox: Inbox::default(),
         call: Some(call),
         theirs: Some((call_theirs, log_theirs)),
+        spaces: None,
         output: Some(output),
         log: Log::new(watch.limits.log),
         build: None,
@@ -147,7 +153,8 @@ impl Calling<'_> {
                 None if !self.here => (began + self.server.patience, Exit::Silent),
                 None => next_deadline(watch.limits, began, heard),
             };
-            let ready = self.wait(watch, deadline, cut.is_none())?;
+            let look = if self.spaces.is_some() { deadline.min(Instant::now() + AGAIN) } else { deadline };
+            let ready = self.wait(watch, look, cut.is_none())?;
             if ready.output && self.read_output()? {
                 heard = Instant::now();
             }
@@ -157,6 +164,7 @@ impl Calling<'_> {
             if ready.call {
                 self.read_call(watch)?;
             }
+            self.enter();
             let late = Instant::now() >= deadline;
             if ending.is_some() {
                 if late {
@@ -182,7 +190,7 @@ impl Calling<'_> {
 
     /// The cell's init sees the end of the socket, and ends everything in it.
     fn let_go(&mut self) {
-        self.theirs = None;
+        (self.spaces, self.theirs) = (None, None);
         if let Some(cell) = &self.cell {
             let _ = rustix::net::shutdown(cell, Shutdown::Write);
         }
@@ -236,7 +244,11 @@ impl Calling<'_> {
                         let _ = talk::send(cell, &[], &[]);
                     }
                 }
-                Some(Message::Ready) => self.enter(),
+                Some(Message::Ready) => {
+                    let mut fds = std::mem::take(&mut self.inbox.fds).into_iter();
+                    self.build = fds.next();
+                    self.spaces = Some(fds.collect());
+                }
                 // What a cell of its own meets the same way, it will tell.
                 Some(Message::Failed(_, doing, because)) => self.lose(true, format!("{doing}: {because}")),
                 _ => self.lose(true, "the init of a cell said nonsense"),
@@ -245,15 +257,18 @@ impl Calling<'_> {
         Ok(())
     }
 
-    /// The cell is ready: its descriptors go to the server.
+    /// Once the cell is ready its descriptors go to the server, when that has
+    /// room for another order.
     fn enter(&mut self) {
-        let mut fds = std::mem::take(&mut self.inbox.fds).into_iter();
-        self.build = fds.next();
-        let spaces: Vec<OwnedFd> = fds.collect();
-        let Some((call, log)) = self.theirs.take() else { return };
+        let (Some(spaces), Some((call, log))) = (&self.spaces, &self.theirs) else { return };
         let given: Vec<_> =
             [call.as_fd(), log.as_fd()].into_iter().chain(spaces.iter().map(AsFd::as_fd)).collect();
-        if self.server.order_child(&self.order, &given).is_err() {
+        let sent = self.server.order_child(&self.order, &given);
+        if sent.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+            return;
+        }
+        (self.spaces, self.theirs) = (None, None);
+        if sent.is_err() {
             self.lose(false, "its fork server is gone");
         }
     }

@@ -11,8 +11,8 @@ use std::path::Path;
 use rustix::fs::CWD;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags,
-    OpenTreeFlags, UnmountFlags, fsconfig_create, fsmount, fsopen, mount, mount_change, move_mount,
-    open_tree, unmount,
+    OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen, mount, mount_change,
+    move_mount, open_tree, unmount,
 };
 
 use super::spec::BindMode;
@@ -82,9 +82,11 @@ pub(super) fn proc(to: &Path) -> io::Result<()> {
 }
 
 /// A /proc of this pid namespace that is mounted nowhere and can be written
-/// through the descriptor: for the maps of user namespaces.
+/// through the descriptor: for the maps of user namespaces. Holds processes,
+/// nothing of the kernel's.
 pub(super) fn processes() -> io::Result<OwnedFd> {
     let system = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&system, "subset", "pid")?;
     fsconfig_create(&system)?;
     let hard = MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NODEV

@@ -67,7 +67,8 @@ pub(super) fn say(socket: impl AsFd, message: &Message, fds: &[BorrowedFd<'_>]) 
     send(socket, &body, fds)
 }
 
-/// Sends one packet over a socket that keeps packets apart.
+/// Sends one packet over a socket that keeps packets apart. Never waits for a
+/// reader, who may be foreign: the error is `WouldBlock` then.
 pub(super) fn send_packet(socket: impl AsFd, body: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
@@ -75,7 +76,8 @@ pub(super) fn send_packet(socket: impl AsFd, body: &[u8], fds: &[BorrowedFd<'_>]
         control.push(SendAncillaryMessage::ScmRights(fds));
     }
     rustix::io::retry_on_intr(|| {
-        sendmsg(&socket, &[IoSlice::new(body)], &mut control, SendFlags::NOSIGNAL).map(drop)
+        sendmsg(&socket, &[IoSlice::new(body)], &mut control, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
+            .map(drop)
     })?;
     Ok(())
 }
