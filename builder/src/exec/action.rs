@@ -82,11 +82,12 @@ pub struct Action {
 /// well in its child runs again as a process of its own.
 ///
 /// The protocol: descriptor 0 is a socket of packets. Each asks for one child;
-/// its descriptors are a socket to answer on, the log, and the namespaces of a
-/// cell in the order in which they are to be entered; its JSON has `order` (see
-/// below), `cwd`, the rlimits `processes`, `file_size` and `memory`, and
-/// `refuse`, the bytes of a seccomp filter in hexadecimal. The child says `here`,
-/// waits for a packet, does its work; the server's side of it then says
+/// its JSON has `order` (see below), its descriptors are a socket to speak on and
+/// the log. The child says `here` and waits, for as long as it takes, for its one
+/// packet: the descriptors are the namespaces of a cell, in the order in which
+/// they are to be entered, and the JSON has `cwd`, the rlimits `processes`,
+/// `file_size` and `memory`, and `refuse`, the bytes of a seccomp filter in
+/// hexadecimal. It does its work; the server's side of it then says
 /// `code N` or `signal N`. A server that cannot do it says `no REASON`. A packet
 /// without descriptors has an `order` to get ready for, and no answer.
 #[derive(Clone, Debug)]

@@ -176,7 +176,7 @@ class Server:
             else:
                 child = os.fork()
                 if child == 0:
-                    self.enter(call, fds[1], fds[2:], message, lambda: run(order["spec"]))
+                    self.stand_by(call, fds[1], lambda: run(order["spec"]))
                 self.children.add(child)
             call.close()
             for fd in fds[1:]:
@@ -193,19 +193,24 @@ class Server:
         except ChildProcessError:
             pass
 
-    def enter(self, call, log, spaces, message, run):
-        """The child: joins the cell, forks the process that is in all of it,
-        and tells how that ended."""
+    def stand_by(self, call, log, run):
+        """The child: waits for a cell, joins it, forks the process that is in
+        all of it, and tells how that ended."""
         try:
             self.channel.close()
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            call.send(b"here")
+            data, spaces = receive(call)
+            if not data:
+                return
+            message = json.loads(data.decode("utf-8"))
             for fd in spaces:
                 checked(LIBC.setns(fd, 0))
                 os.close(fd)
             child = os.fork()
             if child == 0:
                 try:
-                    become(call, log, message)
+                    become(log, message)
                     run()
                 finally:
                     # It ends by itself; not ended so, it is no success.
@@ -218,7 +223,7 @@ class Server:
             os._exit(0)
 
 
-def become(call, log, message):
+def become(log, message):
     """Makes this process what the program of a cell is: no descriptor, no
     right, the limits of the build, a session of its own."""
     try:
@@ -228,16 +233,10 @@ def become(call, log, message):
         os.dup2(null, 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        keep = call.fileno()
-        os.closerange(3, keep)
-        os.closerange(keep + 1, 1 << 16)
+        os.closerange(3, 1 << 16)
         os.chdir(message["cwd"])
         limit(message)
         let_go(bytes.fromhex(message["refuse"]))
-        call.send(b"here")
-        if call.recv(16) != b"go":
-            os._exit(1)
-        call.close()
     except BaseException:
         os._exit(125)
 

@@ -37,7 +37,14 @@ pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     let mut spec = spec(steps, step, (*tree, inputs[0].epoch.unwrap_or(source::OLDEST)), &env)?;
     spec.warm = warm::preload(steps, &spec, tree, &env);
     let executor = machines.executor().map_err(broken)?;
-    let result = executor.execute(&build_action(&spec), &machines.stop).map_err(broken)?;
+    let mut action = build_action(&spec);
+    let mut result = executor.execute(&action, &machines.stop).map_err(broken)?;
+    if result.warmth == Warmth::Warm && read_answer(&result).is_err() && !machines.stop.is_stopped() {
+        // A server that was tampered with decides nothing.
+        action.warm = None;
+        result = executor.execute(&action, &machines.stop).map_err(broken)?;
+        result.warmth = Warmth::Lost("it left no wheel in a fork server's child".to_owned());
+    }
     let log = machines.store.add_blob_bytes(&result.log).map_err(broken)?;
     machines.store.keep_log(&step.package, (step.kind, &step.key), &log).map_err(broken)?;
     if recipe.format == Format::Other {

@@ -50,7 +50,7 @@ pub(super) fn run(spec: &Spec, hands: &Hands) -> Result<(), Broken> {
     };
     // Opened while nothing foreign runs.
     let mut processes = Processes::open().failed(|| "failed to open /proc".to_owned())?;
-    wait_for_leave(hands);
+    let _ = wait_for_leave(hands);
     ready(spec, hands)?;
     let children = payload::child_signal().failed(|| "failed to watch for children".to_owned())?;
     let confine = || match &fence {

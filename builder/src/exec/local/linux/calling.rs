@@ -4,25 +4,23 @@
 //! whatever the reason: the action then runs as a process of its own. Must
 //! never give a failure of a warm child as a result.
 
-use std::io::{self, PipeReader, PipeWriter, Read};
+use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, socketpair, sockopt};
+use rustix::net::Shutdown;
 
 use super::seccomp;
 use super::servers::Server;
 use super::spec::{Bounds, Spec, Wire};
+use super::standby::Standby;
 use super::talk::{self, Inbox, Message};
 use super::watch::{End, GRACE, Outcome, Watch, next_deadline};
 use crate::error::{IoContext, Result};
 use crate::exec::action::Exit;
 use crate::exec::log::Log;
-
-/// How long to wait for a server that has more orders than it takes.
-const AGAIN: Duration = Duration::from_millis(5);
 
 /// What came of a call.
 pub(super) enum Called {
@@ -34,13 +32,14 @@ pub(super) enum Called {
 
 /// What the server's side says.
 #[derive(Clone, Debug, PartialEq)]
-enum Said {
+pub(super) enum Said {
     Here,
     Ended(Exit),
     No(String),
 }
 
-fn read(packet: &[u8]) -> Option<Said> {
+/// Reads a packet of a server's child.
+pub(super) fn read(packet: &[u8]) -> Option<Said> {
     let text = std::str::from_utf8(packet).ok()?;
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     Some(match word {
@@ -66,56 +65,36 @@ struct Calling<'a> {
     inbox: Inbox,
     /// To the server's child; `None` once both of its processes are gone.
     call: Option<OwnedFd>,
-    /// What the child is given when the cell is ready.
-    theirs: Option<(OwnedFd, PipeWriter)>,
-    /// The namespaces of the ready cell, until the server has them.
-    spaces: Option<Vec<OwnedFd>>,
     output: Option<PipeReader>,
     log: Log,
     build: Option<OwnedFd>,
-    here: bool,
     end: Option<Exit>,
     /// Whether the next call would be lost, too, and why.
     lost: Option<(bool, String)>,
 }
 
-/// Runs one action in a child of `server`, in the cell that `spec` describes.
+/// Runs one action, which `spec` describes, in the child and the cell that wait
+/// for it.
 ///
 /// # Errors
 /// When this process has no descriptor or memory left.
 pub(super) fn call(
-    server: &Arc<Server>,
-    spec: &Spec,
-    source: Option<&std::fs::File>,
-    order: &str,
+    (server, standby): (&Arc<Server>, Standby),
+    (spec, source): (&Spec, Option<&std::fs::File>),
     watch: &Watch<'_>,
 ) -> Result<Called> {
-    let doing = || "failed to call a fork server";
-    let pair = |kind| socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).doing(doing);
-    let (cell, cell_theirs) = pair(SocketType::STREAM)?;
-    let (call, call_theirs) = pair(SocketType::SEQPACKET)?;
-    // Whoever writes is told by the kernel, with the pid it has here.
-    sockopt::set_socket_passcred(&cell, true).doing(doing)?;
-    sockopt::set_socket_passcred(&call, true).doing(doing)?;
-    let (output, log_theirs) = io::pipe().doing(doing)?;
-    let fds: Vec<_> = [cell_theirs.as_fd()].into_iter().chain(source.map(AsFd::as_fd)).collect();
-    if server.order_cell(spec, &fds).is_err() {
-        return Ok(Called::Lost { for_good: false, because: "its fork server is gone".to_owned() });
-    }
-    drop(fds);
-    drop(cell_theirs);
+    let source: Vec<_> = source.map(AsFd::as_fd).into_iter().collect();
+    // A cell that is gone is found by the loop.
+    let _ = talk::send(&standby.cell, &spec.encode(), &source);
     let mut calling = Calling {
         server,
-        order: order_for(spec, order).doing(doing)?,
-        cell: Some(cell),
-        inbox: Inbox::default(),
-        call: Some(call),
-        theirs: Some((call_theirs, log_theirs)),
-        spaces: None,
-        output: Some(output),
+        order: order_for(spec).doing(|| "failed to call a fork server")?,
+        cell: Some(standby.cell),
+        inbox: standby.inbox,
+        call: Some(standby.call),
+        output: Some(standby.output),
         log: Log::new(watch.limits.log),
         build: None,
-        here: false,
         end: None,
         lost: None,
     };
@@ -123,16 +102,10 @@ pub(super) fn call(
     Ok(calling.finish(cut))
 }
 
-/// Tells a server what it will be called for.
-pub(super) fn load(server: &Server, order: &str) -> io::Result<()> {
-    server.order_child(serde_json::json!({ "order": order }).to_string().as_bytes(), &[])
-}
-
-fn order_for(spec: &Spec, order: &str) -> io::Result<Vec<u8>> {
+fn order_for(spec: &Spec) -> io::Result<Vec<u8>> {
     let Bounds { processes, file_size, memory } = spec.bounds;
     let refuse: String = seccomp::last()?.iter().map(|byte| format!("{byte:02x}")).collect();
     let json = serde_json::json!({
-        "order": order,
         "cwd": spec.cwd,
         "processes": processes,
         "file_size": file_size,
@@ -150,21 +123,19 @@ impl Calling<'_> {
         while self.cell.is_some() {
             let (deadline, exit) = match ending {
                 Some(since) => (since + GRACE, Exit::Stopped),
-                None if !self.here => (began + self.server.patience, Exit::Silent),
+                None if self.build.is_none() => (began + self.server.patience, Exit::Silent),
                 None => next_deadline(watch.limits, began, heard),
             };
-            let look = if self.spaces.is_some() { deadline.min(Instant::now() + AGAIN) } else { deadline };
-            let ready = self.wait(watch, look, cut.is_none())?;
+            let ready = self.wait(watch, deadline, cut.is_none())?;
             if ready.output && self.read_output()? {
                 heard = Instant::now();
             }
             if ready.cell {
-                self.read_cell(watch)?;
+                self.read_cell()?;
             }
             if ready.call {
-                self.read_call(watch)?;
+                self.read_call()?;
             }
-            self.enter();
             let late = Instant::now() >= deadline;
             if ending.is_some() {
                 if late {
@@ -190,7 +161,6 @@ impl Calling<'_> {
 
     /// The cell's init sees the end of the socket, and ends everything in it.
     fn let_go(&mut self) {
-        (self.spaces, self.theirs) = (None, None);
         if let Some(cell) = &self.cell {
             let _ = rustix::net::shutdown(cell, Shutdown::Write);
         }
@@ -228,27 +198,14 @@ impl Calling<'_> {
         Ok(got > 0)
     }
 
-    fn read_cell(&mut self, watch: &Watch<'_>) -> Result<()> {
+    fn read_cell(&mut self) -> Result<()> {
         let Some(cell) = &self.cell else { return Ok(()) };
         if !self.inbox.fill(cell).doing(|| "failed to hear from the init of a cell")? {
             self.cell = None;
         }
         while let Some(frame) = self.inbox.frame() {
             match Message::take(&mut &frame[..]) {
-                Some(Message::Init(_)) => {
-                    if let (Some(group), Some(pid)) = (watch.group, self.inbox.sender) {
-                        group.add(pid);
-                    }
-                    if let Some(cell) = &self.cell {
-                        // One that died meanwhile is found by the loop.
-                        let _ = talk::send(cell, &[], &[]);
-                    }
-                }
-                Some(Message::Ready) => {
-                    let mut fds = std::mem::take(&mut self.inbox.fds).into_iter();
-                    self.build = fds.next();
-                    self.spaces = Some(fds.collect());
-                }
+                Some(Message::Ready) if self.build.is_none() => self.enter(),
                 // What a cell of its own meets the same way, it will tell.
                 Some(Message::Failed(_, doing, because)) => self.lose(true, format!("{doing}: {because}")),
                 _ => self.lose(true, "the init of a cell said nonsense"),
@@ -257,23 +214,19 @@ impl Calling<'_> {
         Ok(())
     }
 
-    /// Once the cell is ready its descriptors go to the server, when that has
-    /// room for another order.
+    /// The cell is ready: its descriptors go to the child.
     fn enter(&mut self) {
-        let (Some(spaces), Some((call, log))) = (&self.spaces, &self.theirs) else { return };
-        let given: Vec<_> =
-            [call.as_fd(), log.as_fd()].into_iter().chain(spaces.iter().map(AsFd::as_fd)).collect();
-        let sent = self.server.order_child(&self.order, &given);
-        if sent.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
-            return;
-        }
-        (self.spaces, self.theirs) = (None, None);
-        if sent.is_err() {
-            self.lose(false, "its fork server is gone");
+        let mut fds = std::mem::take(&mut self.inbox.fds).into_iter();
+        self.build = fds.next();
+        let spaces: Vec<OwnedFd> = fds.collect();
+        let spaces: Vec<_> = spaces.iter().map(AsFd::as_fd).collect();
+        let sent = self.call.as_ref().map(|call| talk::send_packet(call, &self.order, &spaces));
+        if !matches!(sent, Some(Ok(()))) {
+            self.lose(false, "its fork server, or the child of it, died");
         }
     }
 
-    fn read_call(&mut self, watch: &Watch<'_>) -> Result<()> {
+    fn read_call(&mut self) -> Result<()> {
         let Some(call) = &self.call else { return Ok(()) };
         let mut inbox = Inbox::default();
         if !inbox.fill(call).doing(|| "failed to hear from a fork server")? {
@@ -284,14 +237,7 @@ impl Calling<'_> {
             return Ok(());
         }
         match read(&inbox.packet()) {
-            Some(Said::Here) if !self.here => {
-                self.here = true;
-                if let (Some(group), Some(pid)) = (watch.group, inbox.sender) {
-                    group.add(pid);
-                }
-                let _ = talk::send_packet(call, b"go", &[]);
-            }
-            Some(Said::Ended(exit)) if self.here => self.end = Some(exit),
+            Some(Said::Ended(exit)) if self.build.is_some() => self.end = Some(exit),
             Some(Said::No(because)) => self.lose(true, because),
             _ => self.lose(false, "its fork server said nonsense"),
         }

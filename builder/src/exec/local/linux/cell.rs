@@ -119,7 +119,7 @@ fn inside(spec: &Spec, root: &Root, hands: &Hands, parent: &OwnedFd) -> Result<(
     net::loopback_up().refused(|| "failed to bring up the private loopback".to_owned())?;
     rustix::system::sethostname(HOSTNAME.as_bytes()).refused(|| "failed to set the hostname".to_owned())?;
     assemble(root)?;
-    wait_for_leave(hands);
+    let _ = wait_for_leave(hands);
     // Only now: what this namespace shows as `/` is the group we are in.
     unshare(UnshareFlags::NEWCGROUP).refused(|| "the host refuses new namespaces".to_owned())?;
     mount::enter(Path::new(&root.at)).refused(|| "failed to enter the assembled root".to_owned())?;

@@ -26,6 +26,7 @@ pub(super) enum Parents {
 }
 
 /// Makes groups, and removes the ones that were still busy when they ended.
+#[derive(Clone)]
 pub(super) struct Groups {
     parents: Option<Parents>,
     leftover: Arc<Mutex<Vec<PathBuf>>>,

@@ -43,7 +43,7 @@ pub(super) fn keep(spec: &Spec, root: &Root, hands: &Hands, parent: &OwnedFd) ->
     net::loopback_up().refused(|| "failed to bring up the private loopback".to_owned())?;
     rustix::system::sethostname(HOSTNAME.as_bytes()).refused(|| "failed to set the hostname".to_owned())?;
     assemble(root)?;
-    wait_for_leave(hands);
+    let _ = wait_for_leave(hands);
     unshare(UnshareFlags::NEWCGROUP).refused(|| "the host refuses new namespaces".to_owned())?;
     // While the host's own /proc still shows: afterwards the kernel gives no new one.
     let procs = mount::processes().refused(|| "the host refuses a fresh /proc".to_owned())?;
@@ -96,16 +96,13 @@ fn make_cells(hands: &Hands, procs: &OwnedFd) -> io::Result<()> {
     loop {
         while let Some(frame) = inbox.frame() {
             let spec = Spec::decode(&frame).ok_or(io::ErrorKind::InvalidData)?;
-            let wanted = if spec.source.is_some() { 2 } else { 1 };
-            if inbox.fds.len() < wanted {
+            if inbox.fds.is_empty() {
                 return Err(io::ErrorKind::InvalidData.into());
             }
-            let mut given = inbox.fds.drain(..wanted);
-            let (control, source) = (given.next(), given.next());
+            let control = inbox.fds.remove(0);
             if payload::fork()?.is_none() {
-                let Some(control) = control else { rustix_exit(1) };
                 let hands = Hands { control, stdin: None };
-                let code = match outside(&spec, source, &hands, (procs, &confined)) {
+                let code = match outside(&spec, &hands, (procs, &confined)) {
                     Ok(()) => 0,
                     Err(broken) => tell(&hands, &broken),
                 };
@@ -129,12 +126,7 @@ fn make_cells(hands: &Hands, procs: &OwnedFd) -> io::Result<()> {
 
 /// Makes the namespaces of one cell, forks its init and waits for it: when
 /// this process is gone, so is everything in the cell.
-fn outside(
-    spec: &Spec,
-    source: Option<OwnedFd>,
-    hands: &Hands,
-    (procs, confined): (&OwnedFd, &BpfProgram),
-) -> Result<(), Broken> {
+fn outside(spec: &Spec, hands: &Hands, (procs, confined): (&OwnedFd, &BpfProgram)) -> Result<(), Broken> {
     // The signals that the domain's init waits for are nothing to a cell's.
     payload::unblock_signals().failed(|| "failed to reset signals".to_owned())?;
     enter_own_users(procs, confined).refused(|| "the host refuses a uid of the cell's own".to_owned())?;
@@ -148,14 +140,13 @@ fn outside(
     .refused(|| "the host refuses nested namespaces".to_owned())?;
     match payload::fork().refused(|| "the host refuses a new process".to_owned())? {
         None => {
-            let code = match inside(spec, source, hands) {
+            let code = match inside(spec, hands) {
                 Ok(()) => 0,
                 Err(broken) => tell(hands, &broken),
             };
             rustix_exit(code)
         }
         Some(init) => {
-            drop(source);
             payload::wait_for(init).failed(|| "failed to wait for the cell".to_owned())?;
             Ok(())
         }
@@ -204,8 +195,9 @@ fn make_users(procs: &OwnedFd, confined: &BpfProgram, tell: &OwnedFd) -> io::Res
     Ok(())
 }
 
-/// Process 1 of a cell whose program comes from outside.
-fn inside(spec: &Spec, source: Option<OwnedFd>, hands: &Hands) -> Result<(), Broken> {
+/// Process 1 of a cell whose program comes from outside. It is made ahead of
+/// need: what is placed in it comes with the word to go on.
+fn inside(spec: &Spec, hands: &Hands) -> Result<(), Broken> {
     privileges::die_with_parent().refused(|| "failed to tie the cell's init to its parent".to_owned())?;
     net::loopback_up().refused(|| "failed to bring up the private loopback".to_owned())?;
     rustix::system::sethostname(HOSTNAME.as_bytes()).refused(|| "failed to set the hostname".to_owned())?;
@@ -214,16 +206,18 @@ fn inside(spec: &Spec, source: Option<OwnedFd>, hands: &Hands) -> Result<(), Bro
         take(Path::new("/"), step)?;
     }
     talk::say(&hands.control, &Message::Init(0), &[]).failed(|| "failed to report".to_owned())?;
-    wait_for_leave(hands);
+    let mut inbox = wait_for_leave(hands);
+    let order = inbox.frame().and_then(|frame| Spec::decode(&frame));
+    let order = order.ok_or(io::ErrorKind::InvalidData).failed(|| "failed to read the order".to_owned())?;
     unshare(UnshareFlags::NEWCGROUP).refused(|| "the host refuses new namespaces".to_owned())?;
     let spaces = own_spaces().failed(|| "failed to open the cell's namespaces".to_owned())?;
     privileges::drop_all(Who::Mapped(0, 0)).refused(|| "failed to drop privileges".to_owned())?;
-    if let Some(source) = source {
+    if let Some(source) = inbox.fds.pop() {
         rustix::process::fchdir(&source).failed(|| "failed to enter the source".to_owned())?;
     }
-    place(spec, Some(Path::new(".")))?;
+    place(&order, Some(Path::new(".")))?;
     rustix::process::chdir("/").failed(|| "failed to leave the source".to_owned())?;
-    let build = payload::open_folder(Path::new(&spec.build))
+    let build = payload::open_folder(Path::new(&order.build))
         .failed(|| "failed to open the build folder".to_owned())?;
     let fds: Vec<_> = [&build].into_iter().chain(&spaces).map(AsFd::as_fd).collect();
     talk::say(&hands.control, &Message::Ready, &fds).failed(|| "failed to report".to_owned())?;

@@ -116,15 +116,17 @@ pub(super) fn announce(hands: &Hands, pid: rustix::process::Pid) -> Result<(), B
 }
 
 /// Waits until the executor has put the announced process where it belongs.
-pub(super) fn wait_for_leave(hands: &Hands) {
+/// Gives what came with its word.
+pub(super) fn wait_for_leave(hands: &Hands) -> Inbox {
     let mut inbox = Inbox::default();
-    while inbox.frame().is_none() {
+    while !inbox.has_frame() {
         match inbox.fill(&hands.control) {
             Ok(true) => {}
             // Nobody is left to report to.
             Ok(false) | Err(_) => rustix_exit(1),
         }
     }
+    inbox
 }
 
 /// Hands `/build` to the executor: from now on a foreign process may run.

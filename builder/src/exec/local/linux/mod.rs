@@ -25,6 +25,7 @@ mod privileges;
 mod seccomp;
 mod servers;
 mod spec;
+mod standby;
 mod talk;
 mod toolbox;
 mod view;
@@ -45,6 +46,7 @@ pub use keep::sweep_failed;
 use orders::Places;
 use servers::Servers;
 use spec::Who;
+use standby::{Made, Wanted};
 use toolbox::Shelf;
 use view::Host;
 use watch::{End, Outcome, Watch};
@@ -124,8 +126,7 @@ impl Local {
         if self.servers.has_room()
             && let Ok(server) = self.servers.get(self, action, (warm, stop))
         {
-            // One that does not hear it is found by the first call.
-            let _ = calling::load(&server, &warm.order);
+            self.servers.make_ahead(&server, self.wanted(action, warm), (&self.groups, stop));
         }
     }
 
@@ -141,10 +142,24 @@ impl Local {
             Ok(server) => server,
             Err(because) => return Ok(Err(because)),
         };
-        let group = self.groups.make(&action.limits);
+        let wanted = self.wanted(action, warm);
+        let made = match server.take(&wanted) {
+            Some(standby) => Made::Ready(standby),
+            None => standby::make(&server, wanted.clone(), &self.groups, stop)?,
+        };
+        let mut standby = match made {
+            Made::Ready(standby) => *standby,
+            Made::Stopped => return Ok(Err("the run is to stop".to_owned())),
+            Made::Lost { for_good, because } => {
+                self.servers.give_up(&server, for_good);
+                return Ok(Err(because));
+            }
+        };
+        self.servers.make_ahead(&server, wanted, (&self.groups, stop));
+        let group = standby.group.take();
         let (spec, source) = orders::called(self, action)?;
         let watch = Watch { limits: &action.limits, stop, group: group.as_ref() };
-        let called = calling::call(&server, &spec, source.as_ref(), &warm.order, &watch);
+        let called = calling::call((&server, standby), (&spec, source.as_ref()), &watch);
         if let Some(group) = &group {
             group.end();
         }
@@ -178,6 +193,14 @@ impl Local {
             kept: None,
         };
         Ok(Ok(result))
+    }
+
+    fn wanted(&self, action: &Action, warm: &Warm) -> Wanted {
+        Wanted {
+            cell: orders::waiting(self, action),
+            order: warm.order.clone(),
+            limits: action.limits.clone(),
+        }
     }
 
     /// An empty folder for what an action leaves.

@@ -249,8 +249,20 @@ pub(super) fn server(local: &Local, action: &Action, warm: &Warm, work: &Path) -
     })
 }
 
-/// The spec of a cell in a fork server's domain: only what is its own. Comes
-/// with the opened folder of the source.
+/// The spec of a cell in a fork server's domain: only what is its own.
+pub(super) fn waiting(local: &Local, action: &Action) -> Spec {
+    let shares = shares(local, action);
+    let mut steps =
+        vec![Step::Memory("/dev/shm".to_owned(), shares.shm, 0o1777), Step::Proc("/proc".to_owned())];
+    steps.extend(covers());
+    steps.push(Step::Terminals("/dev/pts".to_owned()));
+    steps.extend(memory_steps(&shares));
+    let root = Some(Root { at: String::new(), steps });
+    Spec { argv: Vec::new(), env: Vec::new(), files: Vec::new(), root, ..plain(action) }
+}
+
+/// What is placed in such a cell for an action, and the limits of its program.
+/// Comes with the opened folder of the source.
 pub(super) fn called(local: &Local, action: &Action) -> Result<(Spec, Option<File>)> {
     let mut spec = plain(action);
     spec.bounds = bounds(action);
@@ -260,13 +272,6 @@ pub(super) fn called(local: &Local, action: &Action) -> Result<(Spec, Option<Fil
         source = Some(File::open(&path).doing(|| format!("failed to open the source `{}`", path.display()))?);
         spec.source = Some((text(&path), action.epoch));
     }
-    let shares = shares(local, action);
-    let mut steps =
-        vec![Step::Memory("/dev/shm".to_owned(), shares.shm, 0o1777), Step::Proc("/proc".to_owned())];
-    steps.extend(covers());
-    steps.push(Step::Terminals("/dev/pts".to_owned()));
-    steps.extend(memory_steps(&shares));
-    spec.root = Some(Root { at: String::new(), steps });
     Ok((spec, source))
 }
 

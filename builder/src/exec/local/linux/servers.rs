@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, socketpair};
 
-use super::cgroup::Group;
+use super::cgroup::{Group, Groups};
 use super::init::MARKER;
 use super::spec::{Spec, Wire};
+use super::standby::{self, Made, Standby, Wanted};
 use super::talk::{self, Inbox, Message};
 use super::{Local, orders};
 use crate::error::{Error, IoContext, Result};
@@ -49,6 +50,8 @@ struct Pool {
     /// Calls lost, by kind.
     lost: Vec<(Kind, u32)>,
     keeper: Option<Arc<Keeper>>,
+    /// Those that make what will be needed next.
+    ahead: Vec<JoinHandle<()>>,
 }
 
 /// What actions must agree in to share a server.
@@ -84,6 +87,18 @@ pub(super) struct Server {
     pub patience: Duration,
     /// Made by the first who needs it; the others wait for that one only.
     domain: OnceLock<std::result::Result<Domain, String>>,
+    /// What waits for the next call.
+    standby: Mutex<Next>,
+}
+
+/// What the next call of a server has.
+#[derive(Default)]
+enum Next {
+    #[default]
+    Nothing,
+    /// Somebody makes it.
+    Coming,
+    Waits(Box<Standby>),
 }
 
 /// A running server with its init.
@@ -152,12 +167,34 @@ impl Servers {
                     let idle = pool.live.iter().position(|server| Arc::strong_count(server) == 1);
                     pool.live.remove(idle.ok_or("all fork servers are busy")?);
                 }
-                Arc::new(Server { kind, patience, domain: OnceLock::new() })
+                Arc::new(Server { kind, patience, domain: OnceLock::new(), standby: Mutex::default() })
             }
         };
         pool.live.push(Arc::clone(&server));
         let keeper = pool.keeper.get_or_insert_with(|| Arc::new(Keeper::start()));
         Ok((server, Arc::clone(keeper)))
+    }
+
+    /// Makes what the next call of this server needs, meanwhile.
+    pub fn make_ahead(&self, server: &Arc<Server>, wanted: Wanted, (groups, stop): (&Groups, &Stop)) {
+        {
+            let mut next = server.next();
+            if !matches!(*next, Next::Nothing) {
+                return;
+            }
+            *next = Next::Coming;
+        }
+        let (server, groups, stop) = (Arc::clone(server), groups.clone(), stop.clone());
+        let mut pool = self.pool();
+        pool.ahead.retain(|thread| !thread.is_finished());
+        pool.ahead.push(std::thread::spawn(move || {
+            let made = standby::make(&server, wanted, &groups, &stop);
+            *server.next() = match made {
+                Ok(Made::Ready(made)) => Next::Waits(made),
+                // Whatever is wrong here is met by the next call, which tells.
+                _ => Next::Nothing,
+            };
+        }));
     }
 
     /// A call got lost with this server; `for_good` when another would lose it, too.
@@ -179,6 +216,8 @@ impl Drop for Servers {
         for domain in pool.live.iter().filter_map(|server| server.domain()) {
             domain.let_go();
         }
+        // They see the end of what they speak to.
+        pool.ahead.drain(..).for_each(|thread| drop(thread.join()));
         pool.live.clear();
         pool.keeper = None;
     }
@@ -187,6 +226,24 @@ impl Drop for Servers {
 impl Server {
     fn domain(&self) -> Option<&Domain> {
         self.domain.get()?.as_ref().ok()
+    }
+
+    /// What waits for this action, if anything does.
+    pub fn take(&self, wanted: &Wanted) -> Option<Box<Standby>> {
+        let mut next = self.next();
+        // One for other actions makes room for the next.
+        match std::mem::take(&mut *next) {
+            Next::Waits(standby) => Some(standby).filter(|standby| standby.fits(wanted)),
+            Next::Coming => {
+                *next = Next::Coming;
+                None
+            }
+            Next::Nothing => None,
+        }
+    }
+
+    fn next(&self) -> MutexGuard<'_, Next> {
+        self.standby.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks for a cell.

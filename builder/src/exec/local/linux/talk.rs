@@ -126,6 +126,12 @@ impl Inbox {
         std::mem::take(&mut self.bytes)
     }
 
+    /// Whether a whole frame is there.
+    pub fn has_frame(&self) -> bool {
+        let mut rest = &self.bytes[..];
+        u64::take(&mut rest).is_some_and(|size| rest.len() as u64 >= size)
+    }
+
     /// The next whole frame, if it is there.
     pub fn frame(&mut self) -> Option<Vec<u8>> {
         let mut rest = &self.bytes[..];

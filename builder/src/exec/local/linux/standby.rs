@@ -1,0 +1,189 @@
+//! A cell and a child of a fork server, made ahead of need.
+//!
+//! Knows what is slow and depends on no action: namespaces, mounts, a fork,
+//! and the wait until the kernel has put a process into a group. Must never
+//! let an action have one that was made for other limits.
+
+use std::io::{self, PipeReader};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
+
+use super::calling::{Said, read};
+use super::cgroup::{Group, Groups};
+use super::servers::Server;
+use super::spec::{Spec, Wire};
+use super::talk::{Inbox, Message};
+use crate::error::{IoContext, Result};
+use crate::exec::Stop;
+use crate::exec::action::Limits;
+
+/// How long to wait for a server that has more orders than it takes.
+const AGAIN: Duration = Duration::from_millis(5);
+
+/// What one is made for.
+#[derive(Clone)]
+pub(super) struct Wanted {
+    /// The cell, without what is placed in it.
+    pub cell: Spec,
+    /// What the server is told.
+    pub order: String,
+    /// Bounds of the group.
+    pub limits: Limits,
+}
+
+impl Wanted {
+    fn is_same(&self, other: &Self) -> bool {
+        let bounds = |limits: &Limits| (limits.memory, limits.processes);
+        self.order == other.order && self.cell == other.cell && bounds(&self.limits) == bounds(&other.limits)
+    }
+}
+
+/// One that waits.
+pub(super) struct Standby {
+    wanted: Wanted,
+    /// To the cell's init, which waits for what is placed in the cell.
+    pub cell: OwnedFd,
+    /// What it said beyond what was asked.
+    pub inbox: Inbox,
+    /// To the child, which waits for the cell.
+    pub call: OwnedFd,
+    /// What the child will print.
+    pub output: PipeReader,
+    /// Both are in it, where groups can be made.
+    pub group: Option<Group>,
+}
+
+impl Standby {
+    /// Whether it may have this action.
+    pub fn fits(&self, wanted: &Wanted) -> bool {
+        self.wanted.is_same(wanted)
+    }
+}
+
+/// What came of making one.
+pub(super) enum Made {
+    /// It waits.
+    Ready(Box<Standby>),
+    /// The run is to stop.
+    Stopped,
+    /// It could not be made; whether the next one could not either, and why.
+    Lost { for_good: bool, because: String },
+}
+
+fn lost(for_good: bool, because: impl Into<String>) -> Result<Made> {
+    Ok(Made::Lost { for_good, because: because.into() })
+}
+
+/// Orders both and waits until they are where they belong.
+///
+/// # Errors
+/// When this process has no descriptor or memory left.
+pub(super) fn make(server: &Server, wanted: Wanted, groups: &Groups, stop: &Stop) -> Result<Made> {
+    let doing = || "failed to call a fork server";
+    let pair = |kind| socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).doing(doing);
+    let (cell, cell_theirs) = pair(SocketType::STREAM)?;
+    let (call, call_theirs) = pair(SocketType::SEQPACKET)?;
+    // Whoever writes is told by the kernel, with the pid it has here.
+    sockopt::set_socket_passcred(&cell, true).doing(doing)?;
+    sockopt::set_socket_passcred(&call, true).doing(doing)?;
+    let (output, log_theirs) = io::pipe().doing(doing)?;
+    let order = serde_json::json!({ "order": wanted.order }).to_string();
+    if server.order_cell(&wanted.cell, &[cell_theirs.as_fd()]).is_err() {
+        return lost(false, "its fork server is gone");
+    }
+    drop(cell_theirs);
+    let mut theirs = Some((call_theirs, log_theirs));
+    let group = groups.make(&wanted.limits);
+    let mut standby = Standby { wanted, cell, inbox: Inbox::default(), call, output, group };
+    let (mut cell_waits, mut child_waits) = (false, false);
+    let deadline = Instant::now() + server.patience;
+    while !(cell_waits && child_waits) {
+        if let Some((call, log)) = &theirs {
+            match server.order_child(order.as_bytes(), &[call.as_fd(), log.as_fd()]) {
+                Ok(()) => theirs = None,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return lost(false, "its fork server is gone"),
+            }
+        }
+        let look = if theirs.is_some() { deadline.min(Instant::now() + AGAIN) } else { deadline };
+        let [cell, call, stopped] = standby.wait((!cell_waits, !child_waits), (look, stop))?;
+        if stopped {
+            return Ok(Made::Stopped);
+        }
+        if cell {
+            match standby.hear_cell()? {
+                None => cell_waits = true,
+                Some((for_good, because)) => return lost(for_good, because),
+            }
+        }
+        if call {
+            match standby.hear_child()? {
+                None => child_waits = true,
+                Some((for_good, because)) => return lost(for_good, because),
+            }
+        }
+        if Instant::now() >= deadline {
+            return lost(false, "its fork server did not answer");
+        }
+    }
+    Ok(Made::Ready(Box::new(standby)))
+}
+
+impl Standby {
+    fn wait(&self, (cell, call): (bool, bool), (deadline, stop): (Instant, &Stop)) -> Result<[bool; 3]> {
+        let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+        let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 });
+        let all =
+            [cell.then(|| self.cell.as_fd()), call.then(|| self.call.as_fd()), Some(stop.wake().as_fd())];
+        let open = all.iter().flatten();
+        let mut fds: Vec<_> = open.map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error).doing(|| "failed to wait for a fork server"),
+        }
+        let mut answers = fds.iter().map(|fd| !fd.revents().is_empty());
+        Ok(all.map(|fd| fd.is_some() && answers.next().unwrap_or(false)))
+    }
+
+    /// `None`: its init waits, in the group. Else why there is no cell.
+    fn hear_cell(&mut self) -> Result<Option<(bool, String)>> {
+        if !self.inbox.fill(&self.cell).doing(|| "failed to hear from the init of a cell")? {
+            return Ok(Some((false, "the init of its cell died".to_owned())));
+        }
+        let message = self.inbox.frame().and_then(|frame| Message::take(&mut &frame[..]));
+        Ok(match message {
+            Some(Message::Init(_)) => {
+                self.group(self.inbox.sender);
+                None
+            }
+            // What a cell of its own meets the same way, it will tell.
+            Some(Message::Failed(_, doing, because)) => Some((true, format!("{doing}: {because}"))),
+            _ => Some((true, "the init of a cell said nonsense".to_owned())),
+        })
+    }
+
+    /// `None`: it waits, in the group. Else why there is none.
+    fn hear_child(&mut self) -> Result<Option<(bool, String)>> {
+        let mut inbox = Inbox::default();
+        if !inbox.fill(&self.call).doing(|| "failed to hear from a fork server")? {
+            return Ok(Some((false, "its fork server, or the child of it, died".to_owned())));
+        }
+        Ok(match read(&inbox.packet()) {
+            Some(Said::Here) => {
+                self.group(inbox.sender);
+                None
+            }
+            Some(Said::No(because)) => Some((true, because)),
+            _ => Some((false, "its fork server said nonsense".to_owned())),
+        })
+    }
+
+    fn group(&self, pid: Option<u64>) {
+        if let (Some(group), Some(pid)) = (&self.group, pid) {
+            group.add(pid);
+        }
+    }
+}
