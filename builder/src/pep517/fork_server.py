@@ -91,7 +91,16 @@ def shares_memory():
 
 
 def strangers(children):
-    """Whether there are processes that are neither our children nor of a cell."""
+    """Whether there are processes that are neither our children nor of a cell.
+    One that ends just now may look like one for a moment."""
+    for _ in range(100):
+        if not stranger(children):
+            return False
+        time.sleep(0.001)
+    return True
+
+
+def stranger(children):
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open("/proc/{}/stat".format(name), "rb") as file:
