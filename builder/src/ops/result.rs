@@ -120,7 +120,7 @@ fn replace_link(place: &Path, link: &Path) -> Result<()> {
     std::fs::rename(&temp, link).doing(doing)
 }
 
-/// The `.pth` and `.start` files of the goals and what they need to run, each
+/// The files that run when an interpreter starts, of the goals and what they need to run, each
 /// with its package.
 pub fn start_up(planned: &Planned, built: &Built) -> Vec<(String, String)> {
     let mut trees = BTreeMap::new();

@@ -16,7 +16,8 @@ const fn version(kind: StepKind) -> u32 {
     match kind {
         // 3: byte code that a wheel brings is left out.
         StepKind::Finish => 3,
-        StepKind::Install => 2,
+        // 3: `sitecustomize` is listed among what runs at the start.
+        StepKind::Install => 3,
         StepKind::Fetch | StepKind::Source | StepKind::Verify | StepKind::Env | StepKind::App => 1,
         // 2: a runner that ended without an answer no longer counts as passed,
         // and a namespace's package is the installed one.

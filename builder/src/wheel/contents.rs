@@ -57,7 +57,7 @@ pub fn describe(files: &[Placed<'_>], known: Contents) -> Contents {
     for file in files {
         let path = file.path.as_str();
         if let Some(inside) = path.strip_prefix(&site) {
-            if !inside.contains('/') && (inside.ends_with(".pth") || inside.ends_with(".start")) {
+            if runs_at_start(inside) {
                 contents.pth.push(inside.to_owned());
             }
             insert(&mut folders, inside);
@@ -85,6 +85,16 @@ pub fn describe(files: &[Placed<'_>], known: Contents) -> Contents {
     contents.files.sort();
     contents.pth.sort();
     contents
+}
+
+/// Whether `site` runs a file of site-packages when an interpreter starts.
+fn runs_at_start(inside: &str) -> bool {
+    let module = |name: &str| {
+        let rest = inside.strip_prefix(name);
+        rest.is_some_and(|rest| rest == ".py" || rest == "/__init__.py" || rest.ends_with(".so"))
+    };
+    let by_name = !inside.contains('/') && [".pth", ".start"].iter().any(|end| inside.ends_with(end));
+    by_name || ["sitecustomize", "usercustomize"].into_iter().any(module)
 }
 
 /// Compiled files, and whether each looks for libraries outside of the tree.
@@ -242,6 +252,20 @@ mod tests {
             ["#!/bin/sh\necho python\n", "#!/usr/bin/env bash\n", "import x\n", "#!/usr/bin/python-config\n"]
         {
             assert_eq!(options(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_site_runs_is_known_by_its_name_and_place() {
+        for runs in
+            ["a.pth", "a.start", "sitecustomize.py", "usercustomize/__init__.py", "sitecustomize.abi3.so"]
+        {
+            assert!(runs_at_start(runs), "{runs}");
+        }
+        for not in
+            ["a/b.pth", "a/sitecustomize.py", "sitecustomize.pyi", "sitecustomize_x.py", "sitecustomize/x.py"]
+        {
+            assert!(!runs_at_start(not), "{not}");
         }
     }
 }

@@ -37,7 +37,8 @@ pub struct Contents {
     pub entry_points: Vec<Launch>,
     /// Files elsewhere in the tree, relative to its top.
     pub files: Vec<String>,
-    /// `.pth` and `.start` files: they run code when an interpreter starts.
+    /// `.pth` and `.start` files, `sitecustomize` and `usercustomize`: they run
+    /// code when an interpreter starts.
     pub pth: Vec<String>,
     /// Compiled files.
     pub natives: Vec<String>,
