@@ -207,6 +207,12 @@ impl Store {
         Ok(TempDir { path, _store: Arc::clone(&self.inner) })
     }
 
+    /// This process' own folder, for files that have no name in it: they go
+    /// with whoever holds them open.
+    pub fn session_dir(&self) -> Result<PathBuf> {
+        Ok(self.session()?.path.clone())
+    }
+
     /// A path in this process' folder that nobody else uses.
     pub(super) fn temp_path(&self) -> Result<PathBuf> {
         let session = self.session()?;

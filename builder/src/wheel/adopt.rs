@@ -9,6 +9,7 @@ use std::path::Path;
 
 use recipes::diag::Finding;
 
+use super::content::{Content, Spool};
 use super::contents::{Placed, describe, site_packages};
 use super::entry_points;
 use super::executables::{lead, move_scripts};
@@ -33,6 +34,9 @@ pub struct Adoption {
     pub layout: Layout,
 }
 
+/// Bytes of a file that may be held.
+const HELD: u64 = 1 << 16;
+
 /// Turns a prefix folder into a portable install, in place: executables of
 /// `bin` become script bodies, `__pycache__` goes, RECORD (where there is a
 /// dist-info) and the module file are written anew.
@@ -40,7 +44,8 @@ pub fn adopt(root: &Path, known: &Adoption) -> Result<Installed, Trouble> {
     let site = site_packages(&known.layout.python);
     move_scripts(root)?;
     let mut placed = Vec::new();
-    read_files(root, "", &mut placed)?;
+    let mut room = Spool::MEMORY;
+    read_files(root, "", (&mut placed, &mut room))?;
     placed.retain(|f| f.path.as_str() != MODULE_FILE);
     if let Some(file) = placed.iter().find(|f| ["pyvenv.cfg", "lib64"].contains(&f.path.as_str())) {
         let text =
@@ -70,14 +75,14 @@ pub fn adopt(root: &Path, known: &Adoption) -> Result<Installed, Trouble> {
             fs::remove_file(&file).doing(|| format!("failed to remove `{}`", file.display()))?;
         }
     }
-    let contents = describe(&placed, contents);
+    let contents = describe(&placed, contents)?;
     placed.push(module_file(&contents));
     let mut written = vec![module_file(&contents)];
     if let Some(folder) = &contents.dist_info {
-        let text = record_text(&placed, &site, &format!("{folder}/RECORD"));
+        let text = record_text(&placed, &site, &format!("{folder}/RECORD"))?;
         written.push(Placed {
             path: RelPath::new(format!("{site}/{folder}/RECORD")).expect("a folder of the tree"),
-            bytes: Cow::Owned(text.into_bytes()),
+            bytes: Cow::Owned(text.into_bytes().into()),
             executable: false,
             hash: None,
         });
@@ -108,7 +113,12 @@ pub(super) fn list(folder: &Path) -> Result<Vec<fs::DirEntry>> {
     Ok(entries)
 }
 
-fn read_files(root: &Path, below: &str, out: &mut Vec<Placed<'static>>) -> Result<(), Trouble> {
+/// All files of a folder. The small ones are held while there is `room`.
+fn read_files(
+    root: &Path,
+    below: &str,
+    (out, room): (&mut Vec<Placed<'static>>, &mut u64),
+) -> Result<(), Trouble> {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = root.join(below);
     for entry in list(&folder)? {
@@ -121,13 +131,13 @@ fn read_files(root: &Path, below: &str, out: &mut Vec<Placed<'static>>) -> Resul
         if meta.is_dir() && name == "__pycache__" {
             fs::remove_dir_all(&path).doing(|| format!("failed to remove `{}`", path.display()))?;
         } else if meta.is_dir() {
-            read_files(root, &rel, out)?;
+            read_files(root, &rel, (out, room))?;
         } else {
             // A link has the bytes of the file it leads to, if that is in the tree.
             let file = if meta.is_symlink() { lead(root, &rel).map(|to| root.join(to)) } else { Some(path) };
             let bytes = match file.filter(|f| f.is_file()) {
-                Some(file) => fs::read(&file).doing(|| format!("failed to read `{}`", file.display()))?,
-                None => Vec::new(),
+                Some(file) => held_or_named(file, room)?,
+                None => Vec::new().into(),
             };
             let path = RelPath::new(rel).map_err(|e| Trouble::Findings(vec![wrong(codes::PLACEMENT, e)]))?;
             let executable = meta.permissions().mode() & 0o111 != 0;
@@ -135,6 +145,16 @@ fn read_files(root: &Path, below: &str, out: &mut Vec<Placed<'static>>) -> Resul
         }
     }
     Ok(())
+}
+
+fn held_or_named(file: std::path::PathBuf, room: &mut u64) -> Result<Content> {
+    let doing = || format!("failed to read `{}`", file.display());
+    let size = file.metadata().doing(doing)?.len();
+    if size > HELD.min(*room) {
+        return Ok(Content::Named(file, size));
+    }
+    *room -= size;
+    Ok(fs::read(&file).doing(doing)?.into())
 }
 
 /// The dist-info folder of this project, if the phases made one.
@@ -159,14 +179,14 @@ fn dist_info(placed: &[Placed<'_>], site: &str, known: &Adoption) -> Result<Opti
 fn read_metadata(placed: &[Placed<'_>], folder: &str, contents: &mut Contents) -> Result<(), Trouble> {
     let get = |file: &str| {
         let path = format!("{folder}/{file}");
-        placed.iter().find(|f| f.path.as_str() == path).map(|f| f.bytes.as_ref())
+        placed.iter().find(|f| f.path.as_str() == path).map(|f| f.bytes.all()).transpose()
     };
-    let metadata = Headers::parse(get("METADATA").unwrap_or_default()).map_err(|e| {
+    let metadata = Headers::parse(&get("METADATA")?.unwrap_or_default()).map_err(|e| {
         Trouble::Findings(vec![wrong(codes::METADATA, format!("METADATA cannot be read: {e}"))])
     })?;
     contents.requires = metadata.values("Requires-Dist");
     contents.extras = metadata.values("Provides-Extra");
-    let text = String::from_utf8_lossy(get("entry_points.txt").unwrap_or_default()).into_owned();
+    let text = String::from_utf8_lossy(&get("entry_points.txt")?.unwrap_or_default()).into_owned();
     let (points, problems) = entry_points::parse(&text);
     if !problems.is_empty() {
         let all = problems.into_iter().map(|p| wrong(codes::ENTRY_POINTS, p)).collect();

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+use super::content::Content;
 use super::entry_points::is_identifier;
 use super::install::SCRIPTS_DIR;
 use super::native;
 use super::wire::{Contents, Script, Unit};
+use crate::error::Result;
 use crate::tree::RelPath;
 
 /// A file where it stands in the install tree.
@@ -20,7 +22,7 @@ pub struct Placed<'a> {
     /// From the tree's top.
     pub path: RelPath,
     /// Its bytes.
-    pub bytes: Cow<'a, [u8]>,
+    pub bytes: Cow<'a, Content>,
     /// Whether it may be executed.
     pub executable: bool,
     /// Its hash in RECORD form, when it is already known.
@@ -49,7 +51,7 @@ pub const JUNK: [&str; 12] = [
 ];
 
 /// Fills in what follows from the files; names and requirements are the caller's.
-pub fn describe(files: &[Placed<'_>], known: Contents) -> Contents {
+pub fn describe(files: &[Placed<'_>], known: Contents) -> Result<Contents> {
     let site = format!("{}/", site_packages(&known.python));
     let scripts_dir = format!("{SCRIPTS_DIR}/");
     let mut contents = known;
@@ -62,12 +64,13 @@ pub fn describe(files: &[Placed<'_>], known: Contents) -> Contents {
             }
             insert(&mut folders, inside);
         } else if let Some(name) = path.strip_prefix(&scripts_dir) {
-            contents.scripts.push(Script { name: name.to_owned(), python: python_options(&file.bytes) });
+            let python = python_options(&file.bytes.at(0, FIRST_LINES)?);
+            contents.scripts.push(Script { name: name.to_owned(), python });
         } else {
             contents.files.push(path.to_owned());
         }
     }
-    let natives = natives(files);
+    let natives = natives(files)?;
     let leaving: Vec<&str> = natives
         .iter()
         .filter(|(_, leaves)| *leaves)
@@ -84,7 +87,7 @@ pub fn describe(files: &[Placed<'_>], known: Contents) -> Contents {
     contents.scripts.sort_by(|a, b| a.name.cmp(&b.name));
     contents.files.sort();
     contents.pth.sort();
-    contents
+    Ok(contents)
 }
 
 /// Whether `site` runs a file of site-packages when an interpreter starts.
@@ -98,7 +101,7 @@ fn runs_at_start(inside: &str) -> bool {
 }
 
 /// Compiled files, and whether each looks for libraries outside of the tree.
-fn natives(files: &[Placed<'_>]) -> Vec<(String, bool)> {
+fn natives(files: &[Placed<'_>]) -> Result<Vec<(String, bool)>> {
     let folders: BTreeSet<&str> = files
         .iter()
         .flat_map(|f| f.path.as_str().match_indices('/').map(|(at, _)| &f.path.as_str()[..at]))
@@ -108,20 +111,21 @@ fn natives(files: &[Placed<'_>]) -> Vec<(String, bool)> {
         .filter_map(|file| {
             let path = file.path.as_str();
             let folder = path.rsplit_once('/').map_or("", |(f, _)| f);
-            let leaves = match native::inspect(&file.bytes)? {
+            let leaves = match native::inspect_content(&file.bytes).transpose()? {
+                Err(e) => return Some(Err(e)),
                 // A Windows launcher is data here.
-                Ok(native) if native.format == native::Format::Pe => return None,
+                Ok(Ok(native)) if native.format == native::Format::Pe => return None,
                 // Absolute entries mean the system's libraries: the same from anywhere.
-                Ok(native) => native.search.iter().filter(|s| !s.starts_with('/')).any(|s| {
+                Ok(Ok(native)) => native.search.iter().filter(|s| !s.starts_with('/')).any(|s| {
                     native::resolve(folder, s).is_none_or(|target| !folders.contains(target.as_str()))
                 }),
-                Err(_) => true,
+                Ok(Err(_)) => true,
             };
-            Some((path.to_owned(), leaves))
+            Some(Ok((path.to_owned(), leaves)))
         })
-        .collect();
+        .collect::<Result<_>>()?;
     found.sort();
-    found
+    Ok(found)
 }
 
 /// A folder of site-packages: its entries.
@@ -213,6 +217,9 @@ fn namespace_imports(prefix: &str, folders: &Folders, found: &mut BTreeSet<Strin
         }
     }
 }
+
+/// Bytes of a file that its first lines are looked for in.
+pub const FIRST_LINES: usize = 1 << 16;
 
 /// Interpreter options of a Python script's first line; `None` when the file
 /// is not a Python script.

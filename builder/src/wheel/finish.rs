@@ -1,15 +1,18 @@
 //! From a backend's wheel to a finished one: the same bytes on every machine.
 //!
 //! Knows the recipe fields that change a wheel (`[relax]`, `remove-tests`,
-//! `namespaces`). A pure function of bytes; must never know the disk.
+//! `namespaces`). A function of bytes alone; must never know where they lie.
 
 use std::collections::HashMap;
 
 use recipes::diag::Finding;
 use recipes::recipe::Relax;
 
-use super::archive::{self, Member};
+use super::archive::{self, Archive, Member, Written};
+use super::content::Spool;
+use super::install::Trouble;
 use super::{Wheel, codes, record, relax, wrong};
+use crate::error::Result;
 use crate::tree::RelPath;
 
 /// What the recipe says about the wheel.
@@ -27,7 +30,7 @@ pub struct FinishSpec<'a> {
 #[derive(Clone, Debug)]
 pub struct Finished {
     /// The archive.
-    pub bytes: Vec<u8>,
+    pub archive: Written,
     /// The same, read.
     pub wheel: Wheel,
     /// What was taken out, one sentence each.
@@ -37,34 +40,38 @@ pub struct Finished {
 /// Finishes a raw wheel: edits asked for by the recipe, then one canonical
 /// archive (members sorted, dist-info last, 1980-01-01, 0644/0755, RECORD
 /// rebuilt, signatures dropped). The errors are all that stands in the way.
-pub fn finish(file_name: &str, raw: &[u8], spec: &FinishSpec<'_>) -> Result<Finished, Vec<Finding>> {
-    let mut wheel = Wheel::parse(file_name, raw)?;
+pub fn finish(
+    file_name: &str,
+    (raw, spool): (&Archive, &Spool),
+    spec: &FinishSpec<'_>,
+) -> std::result::Result<Finished, Trouble> {
+    let mut wheel = Wheel::open(file_name, raw, spool)?;
     let (mut problems, mut notes) = (Vec::new(), Vec::new());
     match relax::relax(&wheel.metadata, spec.relax) {
         Ok(text) => replace(&mut wheel, "METADATA", text),
         Err(unknown) => problems.extend(unknown),
     }
-    problems.extend(enforce_namespaces(&mut wheel, spec.namespaces, &mut notes));
+    problems.extend(enforce_namespaces(&mut wheel, spec.namespaces, &mut notes)?);
     if spec.remove_tests {
         remove_tests(&mut wheel, &mut notes);
     }
     remove_byte_code(&mut wheel, &mut notes);
     if !problems.is_empty() {
-        return Err(problems);
+        return Err(problems.into());
     }
     // One hash a file: RECORD was found true when the wheel was read.
     let (name, edited) = (wheel.name.clone(), wheel.dist_info.clone());
     let (members, record) =
-        canonical(wheel, &[format!("{edited}/METADATA"), format!("{edited}/top_level.txt")]);
-    let bytes = archive::write(&members).map_err(|e| vec![wrong(codes::ARCHIVE, e)])?;
+        canonical(wheel, &[format!("{edited}/METADATA"), format!("{edited}/top_level.txt")])?;
+    let archive = archive::write(&members, spool)?;
     let wheel = Wheel::from_true_members(name, members, record)?;
-    Ok(Finished { bytes, wheel, notes })
+    Ok(Finished { archive, wheel, notes })
 }
 
 fn replace(wheel: &mut Wheel, file: &str, text: String) {
     let path = format!("{}/{file}", wheel.dist_info);
     if let Some(member) = wheel.members.iter_mut().find(|m| m.path.as_str() == path) {
-        member.bytes = text.into_bytes();
+        member.bytes = text.into_bytes().into();
     }
 }
 
@@ -115,7 +122,11 @@ fn remove_tests(wheel: &mut Wheel, notes: &mut Vec<String>) {
 
 /// Removes the `__init__.py` of listed namespaces (PEP 420) and the `.pth`
 /// files setuptools made for them; one with code of its own is an error.
-fn enforce_namespaces(wheel: &mut Wheel, namespaces: &[String], notes: &mut Vec<String>) -> Vec<Finding> {
+fn enforce_namespaces(
+    wheel: &mut Wheel,
+    namespaces: &[String],
+    notes: &mut Vec<String>,
+) -> Result<Vec<Finding>> {
     let (mut problems, mut gone) = (Vec::new(), Vec::new());
     for namespace in namespaces {
         let folder = format!("{}/", namespace.replace('.', "/"));
@@ -129,7 +140,7 @@ fn enforce_namespaces(wheel: &mut Wheel, namespaces: &[String], notes: &mut Vec<
             if rest != "__init__.py" {
                 continue;
             }
-            if is_namespace_init(&member.bytes) {
+            if is_namespace_init(&member.bytes.all()?) {
                 gone.push(member.path.clone());
             } else {
                 problems.push(
@@ -159,7 +170,7 @@ fn enforce_namespaces(wheel: &mut Wheel, namespaces: &[String], notes: &mut Vec<
     }
     notes.extend(gone.iter().map(|path| format!("removed `{path}`: its folder is a namespace")));
     wheel.members.retain(|m| !gone.contains(&m.path));
-    problems
+    Ok(problems)
 }
 
 /// Whether an `__init__.py` does nothing, or only what makes an old-style namespace.
@@ -209,7 +220,7 @@ fn is_namespace_init(bytes: &[u8]) -> bool {
 
 /// The members in archive order with a fresh RECORD, and its lines. All
 /// hashes but those of `edited` are taken from the old RECORD, which is true.
-fn canonical(wheel: Wheel, edited: &[String]) -> (Vec<Member>, Vec<record::Line>) {
+fn canonical(wheel: Wheel, edited: &[String]) -> Result<(Vec<Member>, Vec<record::Line>)> {
     let prefix = format!("{}/", wheel.dist_info);
     let own = format!("{prefix}RECORD");
     let dropped = [own.clone(), format!("{own}.jws"), format!("{own}.p7s")];
@@ -231,17 +242,20 @@ fn canonical(wheel: Wheel, edited: &[String]) -> (Vec<Member>, Vec<record::Line>
     let mut lines: Vec<record::Line> = members
         .iter()
         .map(|m| {
-            let hash = known.remove(m.path.as_str()).unwrap_or_else(|| record::hash_of(&m.bytes));
-            record::Line { path: m.path.to_string(), hash, size: Some(m.bytes.len() as u64) }
+            let hash = match known.remove(m.path.as_str()) {
+                Some(hash) => hash,
+                None => record::hash_of_content(&m.bytes)?,
+            };
+            Ok(record::Line { path: m.path.to_string(), hash, size: Some(m.bytes.size()) })
         })
-        .collect();
+        .collect::<Result<_>>()?;
     lines.push(record::Line { path: own.clone(), hash: String::new(), size: None });
     members.push(Member {
         path: RelPath::new(own).expect("a folder of the wheel and a plain name"),
-        bytes: lines.iter().map(record::Line::text).collect::<String>().into_bytes(),
+        bytes: lines.iter().map(record::Line::text).collect::<String>().into_bytes().into(),
         executable: false,
     });
-    (members, lines)
+    Ok((members, lines))
 }
 
 #[cfg(test)]

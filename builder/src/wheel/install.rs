@@ -7,11 +7,13 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::path::Path;
 
 use rayon::prelude::*;
 use recipes::diag::Finding;
 
+use super::content::Content;
 use super::contents::{Placed, describe, site_packages};
 use super::wire::{Contents, FORMAT, Launch};
 use super::{Wheel, codes, record, wrong};
@@ -54,6 +56,12 @@ pub enum Trouble {
     Machine(Error),
 }
 
+impl From<Vec<Finding>> for Trouble {
+    fn from(all: Vec<Finding>) -> Self {
+        Trouble::Findings(all)
+    }
+}
+
 impl From<Error> for Trouble {
     fn from(e: Error) -> Self {
         Trouble::Machine(e)
@@ -92,17 +100,17 @@ pub fn install(wheel: &Wheel, layout: &Layout, into: &Path) -> Result<Installed,
             .collect(),
         ..Contents::default()
     };
-    let contents = describe(&placed, known);
+    let contents = describe(&placed, known)?;
     let site = site_packages(&layout.python);
     let own = |file: &str, bytes: Vec<u8>| Placed {
         path: RelPath::new(format!("{site}/{}/{file}", wheel.dist_info)).expect("a folder of the wheel"),
-        bytes: Cow::Owned(bytes),
+        bytes: Cow::Owned(bytes.into()),
         executable: false,
         hash: None,
     };
     placed.push(own("INSTALLER", b"wheelwright\n".to_vec()));
     placed.push(module_file(&contents));
-    let record = record_text(&placed, &site, &format!("{}/RECORD", wheel.dist_info));
+    let record = record_text(&placed, &site, &format!("{}/RECORD", wheel.dist_info))?;
     placed.push(own("RECORD", record.into_bytes()));
     write(&placed, into)?;
     Ok(Installed { module: module(&contents, layout), facts: facts(wheel, &contents), contents })
@@ -114,14 +122,14 @@ pub fn module_file(contents: &Contents) -> Placed<'static> {
     text.push(b'\n');
     Placed {
         path: RelPath::new(MODULE_FILE).expect("a constant path"),
-        bytes: Cow::Owned(text),
+        bytes: Cow::Owned(text.into()),
         executable: false,
         hash: None,
     }
 }
 
 /// RECORD of an install: paths relative to site-packages, sorted.
-pub fn record_text(placed: &[Placed<'_>], site: &str, own: &str) -> String {
+pub fn record_text(placed: &[Placed<'_>], site: &str, own: &str) -> Result<String> {
     let up = "../".repeat(site.matches('/').count() + 1);
     let mut lines: Vec<String> = placed
         .par_iter()
@@ -131,13 +139,16 @@ pub fn record_text(placed: &[Placed<'_>], site: &str, own: &str) -> String {
                 Some(inside) => inside.to_owned(),
                 None => format!("{up}{path}"),
             };
-            let hash = file.hash.clone().unwrap_or_else(|| record::hash_of(&file.bytes));
-            record::line(&shown, &hash, Some(file.bytes.len()))
+            let hash = match &file.hash {
+                Some(hash) => hash.clone(),
+                None => record::hash_of_content(&file.bytes)?,
+            };
+            Ok(record::line(&shown, &hash, Some(file.bytes.size())))
         })
-        .collect();
+        .collect::<Result<_>>()?;
     lines.push(record::line(own, "", None));
     lines.sort();
-    lines.concat()
+    Ok(lines.concat())
 }
 
 /// Importable facts of an install, for one interpreter.
@@ -159,7 +170,7 @@ pub fn module(contents: &Contents, layout: &Layout) -> PythonModule {
 }
 
 fn facts(wheel: &Wheel, contents: &Contents) -> String {
-    let bytes: u64 = wheel.members.iter().map(|m| m.bytes.len() as u64).sum();
+    let bytes: u64 = wheel.members.iter().map(|m| m.bytes.size()).sum();
     let real: Vec<&str> = contents.units.iter().filter(|u| u.real).map(|u| u.path.as_str()).collect();
     serde_json::json!({
         "wheel": wheel.name.text,
@@ -309,9 +320,18 @@ pub fn write(placed: &[Placed<'_>], into: &Path) -> Result<()> {
     }
     placed.par_iter().try_for_each(|file| {
         let path = file.path.under(into);
-        std::fs::write(&path, &file.bytes).doing(|| format!("failed to write `{}`", path.display()))?;
+        write_file(&file.bytes, &path)?;
         let mode = std::fs::Permissions::from_mode(if file.executable { 0o755 } else { 0o644 });
         std::fs::set_permissions(&path, mode)
             .doing(|| format!("failed to set the mode of `{}`", path.display()))
     })
+}
+
+fn write_file(content: &Content, path: &Path) -> Result<()> {
+    let doing = || format!("failed to write `{}`", path.display());
+    if let Some(bytes) = content.memory() {
+        return std::fs::write(path, bytes).doing(doing);
+    }
+    let mut file = std::fs::File::create(path).doing(doing)?;
+    content.pour(|piece| file.write_all(piece).doing(doing))
 }

@@ -10,11 +10,13 @@ use recipes::diag::{Finding, Severity};
 use recipes::name::{PackageName, Version};
 use recipes::recipe::Expect;
 
-use super::contents::{JUNK, python_options};
+use super::content::Content;
+use super::contents::{FIRST_LINES, JUNK, python_options};
 use super::entry_points::is_identifier;
 use super::install::place;
-use super::native::{self, Native};
+use super::native::{self, Sentence};
 use super::{Wheel, codes, finding, is_stem_of, wrong};
+use crate::error::Result;
 
 /// What the recipe promises, and what must not be in the bytes.
 #[derive(Clone, Copy, Debug)]
@@ -36,11 +38,17 @@ pub struct LintSpec<'a> {
 pub const BUILD_DIRS: [&str; 3] = ["/build/src", "/build/tmp", "/build/out"];
 
 /// All findings about a wheel, errors first, then by code and text.
-pub fn lint(wheel: &Wheel, spec: &LintSpec<'_>) -> Vec<Finding> {
-    let natives: Vec<(&str, Result<Native, String>)> = wheel
+pub fn lint(wheel: &Wheel, spec: &LintSpec<'_>) -> Result<Vec<Finding>> {
+    let compiled: Vec<(&str, Sentence)> = wheel
         .members
         .par_iter()
-        .filter_map(|m| Some((m.path.as_str(), native::inspect(&m.bytes)?)))
+        .filter_map(|m| {
+            let native = native::inspect_content(&m.bytes).transpose()?;
+            Some(native.map(|native| (m.path.as_str(), native)))
+        })
+        .collect::<Result<_>>()?;
+    let natives: Vec<_> = compiled
+        .into_iter()
         .filter(|(path, native)| match native {
             // A Windows launcher is data, as in setuptools.
             Ok(native) if native.format == native::Format::Pe => {
@@ -53,14 +61,14 @@ pub fn lint(wheel: &Wheel, spec: &LintSpec<'_>) -> Vec<Finding> {
     all.extend(wheel_file(wheel));
     all.extend(tags(wheel, &natives, spec.expect));
     all.extend(runpaths(&natives));
-    all.extend(build_paths(wheel, spec.build_paths));
-    all.extend(executables(wheel));
+    all.extend(build_paths(wheel, spec.build_paths)?);
+    all.extend(executables(wheel)?);
     all.extend(licences(wheel));
     all.extend(top_level(wheel));
     all.extend(place(wheel, "3").err().unwrap_or_default());
     all.extend(wheel.foreign_data().into_iter().map(|folder| foreign_data(wheel, folder)));
     all.sort_by(|a, b| (b.severity, a.code, &a.message).cmp(&(a.severity, b.code, &b.message)));
-    all
+    Ok(all)
 }
 
 fn identity(wheel: &Wheel, spec: &LintSpec<'_>) -> Vec<Finding> {
@@ -156,7 +164,7 @@ fn wheel_file(wheel: &Wheel) -> Vec<Finding> {
     all
 }
 
-type Natives<'a> = [(&'a str, Result<Native, String>)];
+type Natives<'a> = [(&'a str, Sentence)];
 
 fn tags(wheel: &Wheel, natives: &Natives<'_>, expect: Option<Expect>) -> Vec<Finding> {
     let mut all = Vec::new();
@@ -244,7 +252,7 @@ fn runpaths(natives: &Natives<'_>) -> Vec<Finding> {
     all
 }
 
-fn build_paths(wheel: &Wheel, more: &[String]) -> Vec<Finding> {
+fn build_paths(wheel: &Wheel, more: &[String]) -> Result<Vec<Finding>> {
     // A path of this machine makes other bytes elsewhere; the fixed paths of a cell do not.
     let machine = more.iter().map(|p| (p.as_str(), Severity::Error));
     let known: Vec<(&str, Severity)> =
@@ -254,26 +262,59 @@ fn build_paths(wheel: &Wheel, more: &[String]) -> Vec<Finding> {
         .par_iter()
         .filter_map(|member| {
             let path = &member.path;
-            let found = known.iter().find_map(|(p, s)| Some((find_path(&member.bytes, p)?, *s)));
-            if let Some((found, severity)) = found {
-                let text = format!("`{path}` has the build path `{found}` in it");
-                return Some(finding(severity, codes::BUILD_PATH, text).hint(
-                    "nothing is there when the wheel is used; patch the path out of the file or its maker",
-                ));
+            let found = known.iter().find_map(|(p, s)| {
+                let found = find_in(&member.bytes, p).transpose()?;
+                Some(found.map(|found| (found, *s)))
+            });
+            match found {
+                Some(Err(e)) => return Some(Err(e)),
+                Some(Ok((found, severity))) => {
+                    let text = format!("`{path}` has the build path `{found}` in it");
+                    return Some(Ok(finding(severity, codes::BUILD_PATH, text).hint(
+                        "nothing is there when the wheel is used; patch the path out of the file or its maker",
+                    )));
+                }
+                None => {}
             }
-            let found = find_path(&member.bytes, "/build/")?;
-            let text = format!("`{path}` has `{found}` in it, which may be a path of the build");
-            Some(finding(Severity::Lint, codes::BUILD_PATH, text))
+            let found = find_in(&member.bytes, "/build/").transpose()?;
+            Some(found.map(|found| {
+                let text = format!("`{path}` has `{found}` in it, which may be a path of the build");
+                finding(Severity::Lint, codes::BUILD_PATH, text)
+            }))
         })
         .collect()
 }
 
-/// The first path below `prefix` in some bytes, when it stands there as an
-/// absolute path: nothing that belongs to a longer path before it.
-fn find_path(bytes: &[u8], prefix: &str) -> Option<String> {
+/// Bytes of a path that are shown behind what it begins with.
+const SHOWN: usize = 80;
+
+/// [`find_path`] in bytes that need not be held: window by window, each with
+/// the byte before it and what a path that begins in it may need behind it.
+fn find_in(content: &Content, prefix: &str) -> Result<Option<String>> {
+    const WINDOW: usize = 1 << 18;
+    if let Some(bytes) = content.memory() {
+        return Ok(find_path(bytes, prefix, bytes.len()));
+    }
+    let mut from = 0;
+    while from < content.size() {
+        let before = usize::from(from > 0);
+        let window = content.at(from - before as u64, before + WINDOW + prefix.len() + SHOWN)?;
+        let found = find_path(&window, prefix, before + WINDOW);
+        if found.is_some() {
+            return Ok(found);
+        }
+        from += WINDOW as u64;
+    }
+    Ok(None)
+}
+
+/// The first path below `prefix` in some bytes that begins before `stop`, when
+/// it stands there as an absolute path: nothing that belongs to a longer path
+/// before it.
+fn find_path(bytes: &[u8], prefix: &str, stop: usize) -> Option<String> {
     let finder = memchr::memmem::Finder::new(prefix.as_bytes());
     let of_path = |b: u8| b.is_ascii_alphanumeric() || b"._-~/+@%}".contains(&b);
-    finder.find_iter(bytes).find_map(|at| {
+    finder.find_iter(bytes).take_while(|at| *at < stop).find_map(|at| {
         if at > 0 && of_path(bytes[at - 1]) {
             return None;
         }
@@ -282,22 +323,22 @@ fn find_path(bytes: &[u8], prefix: &str) -> Option<String> {
         if !whole || (prefix.ends_with('/') && !rest.first().is_some_and(|b| of_path(*b))) {
             return None;
         }
-        let end = rest.iter().take(80).take_while(|b| of_path(**b)).count();
+        let end = rest.iter().take(SHOWN).take_while(|b| of_path(**b)).count();
         Some(format!("{prefix}{}", String::from_utf8_lossy(&rest[..end])))
     })
 }
 
-fn executables(wheel: &Wheel) -> Vec<Finding> {
+fn executables(wheel: &Wheel) -> Result<Vec<Finding>> {
     let mut all = Vec::new();
     let prefix = wheel.data_prefix() + "scripts/";
     for member in &wheel.members {
         let Some(name) = member.path.as_str().strip_prefix(&prefix) else { continue };
-        let Some(line) = member.bytes.strip_prefix(b"#!").and_then(|r| r.split(|b| *b == b'\n').next())
-        else {
+        let lines = member.bytes.at(0, FIRST_LINES)?;
+        let Some(line) = lines.strip_prefix(b"#!").and_then(|r| r.split(|b| *b == b'\n').next()) else {
             continue;
         };
         let line = String::from_utf8_lossy(line).trim().to_owned();
-        if python_options(&member.bytes).is_none() || line.starts_with("python") {
+        if python_options(&lines).is_none() || line.starts_with("python") {
             continue;
         }
         // `env python` is portable, if not what PEP 427 asks for.
@@ -306,7 +347,7 @@ fn executables(wheel: &Wheel) -> Vec<Finding> {
         let text = format!("the script `{name}` begins `#!{line}` instead of `#!python`");
         all.push(finding(severity, codes::SHEBANG, text));
     }
-    all
+    Ok(all)
 }
 
 fn licences(wheel: &Wheel) -> Vec<Finding> {
@@ -315,7 +356,7 @@ fn licences(wheel: &Wheel) -> Vec<Finding> {
         let base = file.rsplit('/').next().unwrap_or(file);
         [format!("licenses/{file}"), file.to_owned(), base.to_owned(), format!("license_files/{file}")]
             .iter()
-            .any(|f| wheel.dist_info_file(f).is_some())
+            .any(|f| wheel.has_dist_info_file(f))
     };
     let promised = wheel.metadata.values("License-File");
     let strict = wheel.metadata.get("Metadata-Version").is_some_and(|v| v.starts_with("2.") && v != "2.1");
@@ -371,13 +412,13 @@ mod tests {
 
     #[test]
     fn only_whole_absolute_build_paths_count() {
-        let found = |text: &str| find_path(text.as_bytes(), "/build/src");
+        let found = |text: &str| find_path(text.as_bytes(), "/build/src", text.len());
         assert_eq!(found("x = '/build/src/a.c'").as_deref(), Some("/build/src/a.c"));
         assert_eq!(found("/build/src\0").as_deref(), Some("/build/src"));
         for fine in ["docs/build/src/x", "/build/srcs", "https://h/build/src", "$HOME/build/src"] {
             assert_eq!(found(fine), None, "{fine}");
         }
-        assert_eq!(find_path(b"f('/build/x')", "/build/").as_deref(), Some("/build/x"));
-        assert_eq!(find_path(b"f('/build/')", "/build/"), None);
+        assert_eq!(find_path(b"f('/build/x')", "/build/", 99).as_deref(), Some("/build/x"));
+        assert_eq!(find_path(b"f('/build/')", "/build/", 99), None);
     }
 }

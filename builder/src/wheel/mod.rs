@@ -4,8 +4,8 @@
 //! come from, or pip.
 //!
 //! ```text
-//! raw bytes -> Wheel -> finish (relax, remove-tests, namespaces, normalise) -> finished bytes
-//! finished bytes -> Wheel -> lint, verify (findings) and install (a portable tree)
+//! raw archive -> Wheel -> finish (relax, remove-tests, namespaces, normalise) -> finished archive
+//! finished archive -> Wheel -> lint, verify (findings) and install (a portable tree)
 //! ```
 
 use std::collections::BTreeSet;
@@ -20,6 +20,7 @@ use crate::tree::RelPath;
 mod adopt;
 pub mod archive;
 pub mod codes;
+pub mod content;
 mod contents;
 pub mod entry_points;
 mod executables;
@@ -37,7 +38,8 @@ mod verify;
 pub mod wire;
 
 pub use adopt::{Adoption, adopt};
-pub use archive::{Limits, Member, load};
+pub use archive::{Archive, Limits, Member, Written};
+pub use content::Spool;
 pub use contents::site_packages;
 pub use finish::{FinishSpec, Finished, finish};
 pub use install::{Installed, Layout, MODULE_FILE, SCRIPTS_DIR, Trouble, install, module};
@@ -45,11 +47,12 @@ pub use lint::{LintSpec, lint};
 pub use native::{Machine, Native};
 pub use verify::{Have, verify};
 
+use archive::Want;
 use entry_points::EntryPoint;
 use metadata::Headers;
 use name::WheelName;
 
-/// A wheel in memory: every file is covered by RECORD with a true hash.
+/// A wheel, read: every file is covered by RECORD with a true hash.
 #[derive(Clone, Debug)]
 pub struct Wheel {
     /// The file name, parsed.
@@ -82,8 +85,23 @@ fn wrong(code: Code, message: impl Into<String>) -> Finding {
     finding(Severity::Error, code, message)
 }
 
-fn unreadable(reasons: Vec<String>) -> Vec<Finding> {
-    reasons.into_iter().map(|e| wrong(codes::ARCHIVE, e)).collect()
+impl From<archive::Bad> for Trouble {
+    fn from(bad: archive::Bad) -> Self {
+        match bad {
+            archive::Bad::Archive(said) => {
+                said.into_iter().map(|e| wrong(codes::ARCHIVE, e)).collect::<Vec<_>>().into()
+            }
+            archive::Bad::Machine(e) => e.into(),
+        }
+    }
+}
+
+/// What of a wheel is looked at as a whole, wherever else its files lie.
+fn is_text(path: &RelPath) -> bool {
+    path.as_str().split_once('/').is_some_and(|(top, file)| {
+        top.ends_with(".dist-info")
+            && ["METADATA", "WHEEL", "RECORD", "entry_points.txt", "top_level.txt"].contains(&file)
+    })
 }
 
 /// Findings as one error: what was being done, and every error as a cause.
@@ -98,18 +116,18 @@ pub fn as_error(doing: impl Into<String>, findings: &[Finding]) -> Error {
 
 impl Wheel {
     /// Reads a wheel of the given file name; the errors are all that is wrong.
-    pub fn parse(file_name: &str, bytes: &[u8]) -> Result<Self, Vec<Finding>> {
+    pub fn open(file_name: &str, archive: &Archive, spool: &Spool) -> Result<Self, Trouble> {
         let name = WheelName::from_str(file_name).map_err(|e| vec![wrong(codes::FILE_NAME, e)])?;
-        let members = archive::read(bytes, &Limits::default()).map_err(unreadable)?;
+        let members = archive::read(archive, &Limits::default(), (is_text, spool))?;
         Self::from_members(name, members)
     }
 
     /// Reads a wheel that [`finish`] made: its RECORD was true when it was
     /// written, and what a disk does to a file since, the archive's own
     /// checksums tell.
-    pub fn parse_finished(file_name: &str, bytes: &[u8]) -> Result<Self, Vec<Finding>> {
+    pub fn open_finished(file_name: &str, archive: &Archive, spool: &Spool) -> Result<Self, Trouble> {
         let name = WheelName::from_str(file_name).map_err(|e| vec![wrong(codes::FILE_NAME, e)])?;
-        let members = archive::read(bytes, &Limits::default()).map_err(unreadable)?;
+        let members = archive::read(archive, &Limits::default(), (is_text, spool))?;
         let dist_info = find_dist_info(&members).map_err(|e| vec![wrong(codes::DIST_INFO, e)])?;
         let lines = get(&members, &format!("{dist_info}/RECORD"))
             .ok_or_else(|| vec!["it is missing".to_owned()])
@@ -117,18 +135,18 @@ impl Wheel {
             .map_err(|all| {
                 all.into_iter().map(|e| wrong(codes::RECORD, format!("RECORD: {e}"))).collect::<Vec<_>>()
             })?;
-        Self::from_true_members(name, members, lines)
+        Ok(Self::from_true_members(name, members, lines)?)
     }
 
     /// Requires-Dist of a wheel that [`finish`] made, without reading its
     /// other files.
-    pub fn requires_of_finished(bytes: &[u8]) -> Result<Vec<String>, Vec<Finding>> {
-        let is_metadata = |path: &RelPath| {
-            path.as_str()
-                .split_once('/')
-                .is_some_and(|(top, file)| top.ends_with(".dist-info") && file == "METADATA")
+    pub fn requires_of_finished(archive: &Archive) -> Result<Vec<String>, Trouble> {
+        let wanted = |path: &RelPath| match is_text(path) && path.as_str().ends_with("/METADATA") {
+            true => Want::Held,
+            false => Want::No,
         };
-        let members = archive::read_some(bytes, &Limits::default(), is_metadata).map_err(unreadable)?;
+        let spool = Spool::nowhere();
+        let members = archive::read_some(archive, &Limits::default(), (wanted, &spool))?;
         let dist_info = find_dist_info(&members).map_err(|e| vec![wrong(codes::DIST_INFO, e)])?;
         let text = get(&members, &format!("{dist_info}/METADATA")).unwrap_or_default();
         let metadata = Headers::parse(text)
@@ -137,7 +155,7 @@ impl Wheel {
     }
 
     /// A wheel of these files, sorted by path; RECORD must be true of them.
-    pub fn from_members(name: WheelName, members: Vec<Member>) -> Result<Self, Vec<Finding>> {
+    fn from_members(name: WheelName, members: Vec<Member>) -> Result<Self, Trouble> {
         let dist_info = find_dist_info(&members).map_err(|e| vec![wrong(codes::DIST_INFO, e)])?;
         let own = format!("{dist_info}/RECORD");
         let lines = match get(&members, &own) {
@@ -145,17 +163,17 @@ impl Wheel {
             Some(bytes) => record::parse(bytes),
         };
         let untrue = match &lines {
-            Ok(lines) => record::check(lines, &members, &own),
+            Ok(lines) => record::check(lines, &members, &own)?,
             Err(e) => e.clone(),
         };
         let mut problems: Vec<Finding> =
             untrue.into_iter().map(|e| wrong(codes::RECORD, format!("RECORD: {e}"))).collect();
         match Self::from_true_members(name, members, lines.unwrap_or_default()) {
             Ok(wheel) if problems.is_empty() => Ok(wheel),
-            Ok(_) => Err(problems),
+            Ok(_) => Err(problems.into()),
             Err(more) => {
                 problems.extend(more);
-                Err(problems)
+                Err(problems.into())
             }
         }
     }
@@ -206,14 +224,14 @@ impl Wheel {
         })
     }
 
-    /// A file's bytes.
-    pub fn get(&self, path: &str) -> Option<&[u8]> {
-        get(&self.members, path)
+    /// A file of the dist-info folder that every reader of wheels knows.
+    pub fn dist_info_file(&self, name: &str) -> Option<&[u8]> {
+        get(&self.members, &format!("{}/{name}", self.dist_info))
     }
 
-    /// A file of the dist-info folder.
-    pub fn dist_info_file(&self, name: &str) -> Option<&[u8]> {
-        self.get(&format!("{}/{name}", self.dist_info))
+    /// Whether the dist-info folder has a file.
+    pub fn has_dist_info_file(&self, name: &str) -> bool {
+        find(&self.members, &format!("{}/{name}", self.dist_info)).is_some()
     }
 
     /// Requires-Dist, as text.
@@ -237,9 +255,14 @@ impl Wheel {
     }
 }
 
+/// The bytes of one of the files that are held.
 fn get<'a>(members: &'a [Member], path: &str) -> Option<&'a [u8]> {
+    find(members, path)?.bytes.memory()
+}
+
+fn find<'a>(members: &'a [Member], path: &str) -> Option<&'a Member> {
     let at = members.binary_search_by(|m| m.path.as_str().cmp(path)).ok()?;
-    Some(&members[at].bytes)
+    Some(&members[at])
 }
 
 /// The top folder of every file that lies in one, in order.

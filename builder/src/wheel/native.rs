@@ -2,15 +2,22 @@
 //!
 //! Knows ELF, Mach-O and PE through goblin. Must never know wheels.
 
+use std::borrow::Cow;
+
 use goblin::container::Ctx;
 use goblin::elf::dynamic::{DT_RPATH, DT_RUNPATH, DT_STRTAB, Dynamic};
-use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
+use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD, ProgramHeader};
 use goblin::elf::{Elf, header as elf};
 use goblin::mach::{Mach, MachO, SingleArch, cputype};
 use goblin::pe::header as pe;
 
+use super::content::Content;
+use crate::error::{Error, Result};
+
 /// Bytes of one RUNPATH that are looked at: paths of a file system.
 const LONGEST_SEARCH: usize = 1 << 16;
+/// Bytes of an ELF file's dynamic section that are looked at.
+const LONGEST_DYNAMIC: u64 = 1 << 20;
 /// Entries that say one: the format allows one of each kind.
 const MOST_SEARCHES: usize = 16;
 /// Machines a universal binary may be for.
@@ -59,22 +66,48 @@ pub struct Native {
     pub search: Vec<String>,
 }
 
+/// Bytes of the head of a file, in which the headers of all formats lie but
+/// for what an ELF file's point at.
+const HEAD: usize = 1 << 16;
+
+/// A compiled file, or in a sentence why it cannot be understood.
+pub type Sentence = std::result::Result<Native, String>;
+
 /// Looks at a file; `None` when it is not compiled code. A file that begins
 /// like one but cannot be read gives an error sentence.
-pub fn inspect(bytes: &[u8]) -> Option<Result<Native, String>> {
-    const MACH: [[u8; 4]; 4] = [
-        [0xcf, 0xfa, 0xed, 0xfe],
-        [0xce, 0xfa, 0xed, 0xfe],
-        [0xca, 0xfe, 0xba, 0xbe],
-        [0xfe, 0xed, 0xfa, 0xcf],
-    ];
+pub fn inspect_content(content: &Content) -> Result<Option<Sentence>> {
+    if let Some(bytes) = content.memory() {
+        return Ok(inspect(bytes));
+    }
+    let head = content.at(0, HEAD)?;
+    if head.starts_with(b"\x7fELF") {
+        return elf(&|at, len| content.at(at, len)).map(Some);
+    }
+    if MACH.iter().any(|magic| head.starts_with(magic)) {
+        // Its reader wants the tables too, and they stand at the end.
+        return Ok(inspect(&content.all()?));
+    }
+    Ok(inspect(&head))
+}
+
+const MACH: [[u8; 4]; 4] =
+    [[0xcf, 0xfa, 0xed, 0xfe], [0xce, 0xfa, 0xed, 0xfe], [0xca, 0xfe, 0xba, 0xbe], [0xfe, 0xed, 0xfa, 0xcf]];
+
+/// The same of bytes that are held.
+pub fn inspect(bytes: &[u8]) -> Option<Sentence> {
     let head: [u8; 4] = bytes.get(..4)?.try_into().ok()?;
     let pe = head.starts_with(b"MZ") && bytes.len() > 0x40;
     if head != *b"\x7fELF" && !pe && !MACH.contains(&head) {
         return None;
     }
     let found = match &head {
-        b"\x7fELF" => return Some(elf_file(bytes).map_err(|e| e.to_string())),
+        b"\x7fELF" => {
+            let at = |at: u64, len: usize| {
+                let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
+                Ok(Cow::Borrowed(&rest[..len.min(rest.len())]))
+            };
+            return elf(&at).ok();
+        }
         [b'M', b'Z', ..] => pe_file(bytes),
         _ => mach_file(bytes),
     };
@@ -82,39 +115,75 @@ pub fn inspect(bytes: &[u8]) -> Option<Result<Native, String>> {
     found.map(Ok)
 }
 
+/// Bytes of a file from a place on, fewer only at its end.
+type At<'a> = &'a dyn Fn(u64, usize) -> Result<Cow<'a, [u8]>>;
+
+/// A file that cannot be understood, or not be read.
+enum Unread {
+    Malformed(String),
+    Machine(Error),
+}
+
+impl From<goblin::error::Error> for Unread {
+    fn from(e: goblin::error::Error) -> Self {
+        Unread::Malformed(e.to_string())
+    }
+}
+
+impl From<Error> for Unread {
+    fn from(e: Error) -> Self {
+        Unread::Machine(e)
+    }
+}
+
+fn elf(at: At<'_>) -> Result<Sentence> {
+    match elf_file(at) {
+        Ok(native) => Ok(Ok(native)),
+        Err(Unread::Malformed(e)) => Ok(Err(e)),
+        Err(Unread::Machine(e)) => Err(e),
+    }
+}
+
 /// Only the headers and the dynamic section: symbols, relocations and string
 /// tables are a stranger's numbers, and reading them all may take for ever.
-fn elf_file(bytes: &[u8]) -> goblin::error::Result<Native> {
-    let header = Elf::parse_header(bytes)?;
+fn elf_file(at: At<'_>) -> std::result::Result<Native, Unread> {
+    let header = Elf::parse_header(&at(0, 64)?)?;
     let ctx = Ctx::new(header.container()?, header.endianness()?);
-    let (at, count) = (usize::try_from(header.e_phoff).unwrap_or(usize::MAX), usize::from(header.e_phnum));
-    let segments = match count {
+    let segments = match usize::from(header.e_phnum) {
         0 => Vec::new(),
-        _ => ProgramHeader::parse(bytes, at, count, ctx)?,
+        count => {
+            let table = at(header.e_phoff, count * ProgramHeader::size(ctx))?;
+            ProgramHeader::parse(&table, 0, count, ctx)?
+        }
     };
-    let dynamic = Dynamic::parse(bytes, &segments, ctx)?;
-    let entries = dynamic.iter().flat_map(|d| &d.dyns).map(|d| (d.d_tag, d.d_val));
+    let entries = match segments.iter().find(|s| s.p_type == PT_DYNAMIC) {
+        None => Vec::new(),
+        Some(segment) => {
+            // Its last entry says that it is the last.
+            let size = segment.p_filesz.min(LONGEST_DYNAMIC);
+            let table = at(segment.p_offset, size as usize)?;
+            let here = ProgramHeader { p_offset: 0, p_filesz: size, ..segment.clone() };
+            Dynamic::parse(&table, &[here], ctx)?.map(|d| d.dyns).unwrap_or_default()
+        }
+    };
+    let entries = entries.iter().map(|d| (d.d_tag, d.d_val));
     let strings = entries.clone().find(|(tag, _)| *tag == DT_STRTAB).and_then(|(_, address)| {
         let segment = segments.iter().find(|s| {
             s.p_type == PT_LOAD && (s.p_vaddr..s.p_vaddr.saturating_add(s.p_memsz)).contains(&address)
         })?;
-        bytes.get(usize::try_from((address - segment.p_vaddr).checked_add(segment.p_offset)?).ok()?..)
+        (address - segment.p_vaddr).checked_add(segment.p_offset)
     });
-    let text = |offset: u64| {
-        let rest = strings?.get(usize::try_from(offset).ok()?..)?;
-        let end = memchr::memchr(0, &rest[..rest.len().min(LONGEST_SEARCH)])?;
-        Some(String::from_utf8_lossy(&rest[..end]).into_owned())
-    };
     let paths = entries.filter(|(tag, _)| [DT_RUNPATH, DT_RPATH].contains(tag)).take(MOST_SEARCHES);
-    let search = paths.filter_map(|(_, offset)| text(offset));
-    Ok(Native {
-        format: Format::Elf,
-        machines: elf_machine(header.e_machine).into_iter().collect(),
-        search: search
-            .flat_map(|p| p.split(':').map(str::to_owned).collect::<Vec<_>>())
-            .filter(|p| !p.is_empty())
-            .collect(),
-    })
+    let mut search = Vec::new();
+    for (_, offset) in paths {
+        let Some(start) = strings.and_then(|s| s.checked_add(offset)) else { continue };
+        let text = at(start, LONGEST_SEARCH)?;
+        let Some(end) = memchr::memchr(0, &text) else { continue };
+        let text = String::from_utf8_lossy(&text[..end]).into_owned();
+        search.extend(text.split(':').filter(|p| !p.is_empty()).map(str::to_owned));
+    }
+    let machines = elf_machine(header.e_machine).into_iter().collect();
+    Ok(Native { format: Format::Elf, machines, search })
 }
 
 fn pe_file(bytes: &[u8]) -> Option<Native> {

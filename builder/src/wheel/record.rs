@@ -10,6 +10,8 @@ use rayon::prelude::*;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use super::archive::Member;
+use super::content::Content;
+use crate::error::Result;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +42,22 @@ pub fn hash_of(bytes: &[u8]) -> String {
     format!("sha256={}", URL_SAFE_NO_PAD.encode(Sha256::digest(bytes)))
 }
 
+/// The same of bytes wherever they lie.
+pub fn hash_of_content(content: &Content) -> Result<String> {
+    Ok(format!("sha256={}", digest::<Sha256>(content)?))
+}
+
+fn digest<D: sha2::Digest>(content: &Content) -> Result<String> {
+    let mut hasher = D::new();
+    content.pour(|piece| {
+        hasher.update(piece);
+        Ok(())
+    })?;
+    Ok(URL_SAFE_NO_PAD.encode(hasher.finalize()))
+}
+
 /// Reads the lines; the errors are every line that is not of three fields.
-pub fn parse(bytes: &[u8]) -> Result<Vec<Line>, Vec<String>> {
+pub fn parse(bytes: &[u8]) -> std::result::Result<Vec<Line>, Vec<String>> {
     let text = std::str::from_utf8(bytes).map_err(|_| vec!["it is not UTF-8".to_owned()])?;
     let (mut lines, mut problems) = (Vec::new(), Vec::new());
     for (i, row) in text.lines().enumerate() {
@@ -82,13 +98,13 @@ fn fields(row: &str) -> Vec<String> {
 }
 
 /// One line as text, line end included.
-pub fn line(path: &str, hash: &str, size: Option<usize>) -> String {
-    Line { path: path.to_owned(), hash: hash.to_owned(), size: size.map(|n| n as u64) }.text()
+pub fn line(path: &str, hash: &str, size: Option<u64>) -> String {
+    Line { path: path.to_owned(), hash: hash.to_owned(), size }.text()
 }
 
 /// Every way a RECORD and the files of its wheel disagree, sorted.
 /// `own` is RECORD's own path; signatures beside it need no line (PEP 427).
-pub fn check(lines: &[Line], members: &[Member], own: &str) -> Vec<String> {
+pub fn check(lines: &[Line], members: &[Member], own: &str) -> Result<Vec<String>> {
     let mut by_path: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
     for line in lines {
         by_path.entry(&line.path).or_default().push(line);
@@ -102,9 +118,12 @@ pub fn check(lines: &[Line], members: &[Member], own: &str) -> Vec<String> {
                 return None;
             }
             let line = by_path.get(path).and_then(|l| l.first());
-            line.map_or_else(|| Some(format!("`{path}` is not listed")), |l| disagreement(l, m))
+            match line {
+                None => Some(Ok(format!("`{path}` is not listed"))),
+                Some(line) => disagreement(line, m).transpose(),
+            }
         })
-        .collect();
+        .collect::<Result<_>>()?;
     for (path, listed) in &by_path {
         if listed.len() > 1 {
             problems.push(format!("`{path}` is listed {} times", listed.len()));
@@ -115,29 +134,29 @@ pub fn check(lines: &[Line], members: &[Member], own: &str) -> Vec<String> {
         }
     }
     problems.sort();
-    problems
+    Ok(problems)
 }
 
-fn disagreement(line: &Line, member: &Member) -> Option<String> {
+fn disagreement(line: &Line, member: &Member) -> Result<Option<String>> {
     let (path, bytes) = (&line.path, &member.bytes);
     let Some((algorithm, value)) = line.hash.split_once('=') else {
-        return Some(format!("`{path}` has no hash"));
+        return Ok(Some(format!("`{path}` has no hash")));
     };
     let real = match algorithm {
-        "sha256" => URL_SAFE_NO_PAD.encode(Sha256::digest(bytes)),
-        "sha384" => URL_SAFE_NO_PAD.encode(Sha384::digest(bytes)),
-        "sha512" => URL_SAFE_NO_PAD.encode(Sha512::digest(bytes)),
-        _ => return Some(format!("`{path}` has a hash of the kind `{algorithm}`")),
+        "sha256" => digest::<Sha256>(bytes)?,
+        "sha384" => digest::<Sha384>(bytes)?,
+        "sha512" => digest::<Sha512>(bytes)?,
+        _ => return Ok(Some(format!("`{path}` has a hash of the kind `{algorithm}`"))),
     };
     if value.trim_end_matches('=') != real {
-        return Some(format!("`{path}` has another hash"));
+        return Ok(Some(format!("`{path}` has another hash")));
     }
-    match line.size {
-        Some(size) if size != bytes.len() as u64 => {
-            Some(format!("`{path}` has {} bytes, not {size}", bytes.len()))
+    Ok(match line.size {
+        Some(size) if size != bytes.size() => {
+            Some(format!("`{path}` has {} bytes, not {size}", bytes.size()))
         }
         _ => None,
-    }
+    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Toy wheels for tests. Must never be part of the tool.
 
-use super::archive::{self, Member};
+use super::archive::{self, Archive, Bad, Limits, Member};
+use super::content::Spool;
 use super::record;
 use crate::tree::RelPath;
+use recipes::diag::Finding;
 
 /// A wheel in the making.
 #[derive(Clone)]
@@ -68,23 +70,61 @@ impl Toy {
         files.push((format!("{folder}/METADATA"), metadata.into_bytes()));
         files.push((format!("{folder}/WHEEL"), info.into_bytes()));
         let record: String =
-            files.iter().map(|(p, b)| record::line(p, &record::hash_of(b), Some(b.len()))).collect();
+            files.iter().map(|(p, b)| record::line(p, &record::hash_of(b), Some(b.len() as u64))).collect();
         files.push((format!("{folder}/RECORD"), format!("{record}{folder}/RECORD,,\n").into_bytes()));
         files
             .into_iter()
-            .map(|(path, bytes)| Member { path: RelPath::new(path).unwrap(), bytes, executable: false })
+            .map(|(path, bytes)| Member {
+                path: RelPath::new(path).unwrap(),
+                bytes: bytes.into(),
+                executable: false,
+            })
             .collect()
     }
 
     /// The archive.
     pub fn bytes(&self) -> Vec<u8> {
-        archive::write(&self.members()).unwrap()
+        zip(&self.members()).unwrap()
     }
 
     /// The wheel, read.
     pub fn wheel(&self) -> super::Wheel {
-        super::Wheel::parse(&self.file_name(), &self.bytes()).unwrap()
+        parse(&self.file_name(), &self.bytes()).unwrap()
     }
+}
+
+/// Members as an archive, all of it held.
+pub fn zip(members: &[Member]) -> Result<Vec<u8>, Vec<String>> {
+    match archive::write(members, &Spool::nowhere()) {
+        Ok(written) => Ok(written.memory().unwrap().to_vec()),
+        Err(bad) => Err(sentences(bad)),
+    }
+}
+
+/// An archive's members, all of them held.
+pub fn unzip(bytes: &[u8], limits: &Limits) -> Result<Vec<Member>, Vec<String>> {
+    let archive = Archive::Memory(bytes.to_vec());
+    archive::read(&archive, limits, (|_: &RelPath| false, &Spool::nowhere())).map_err(sentences)
+}
+
+fn sentences(bad: Bad) -> Vec<String> {
+    match bad {
+        Bad::Archive(said) => said,
+        Bad::Machine(e) => panic!("{e}"),
+    }
+}
+
+/// The findings of what is refused.
+pub fn findings<T>(result: Result<T, super::Trouble>) -> Result<T, Vec<Finding>> {
+    result.map_err(|trouble| match trouble {
+        super::Trouble::Findings(all) => all,
+        super::Trouble::Machine(e) => panic!("{e}"),
+    })
+}
+
+/// A wheel of some bytes.
+pub fn parse(file_name: &str, bytes: &[u8]) -> Result<super::Wheel, Vec<Finding>> {
+    findings(super::Wheel::open(file_name, &Archive::Memory(bytes.to_vec()), &Spool::nowhere()))
 }
 
 /// CPython 3.11 on Linux.

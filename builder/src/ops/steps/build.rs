@@ -4,6 +4,7 @@
 //! know what becomes of the wheel.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -53,9 +54,13 @@ pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     match read_answer(&result) {
         Ok(answer) => {
             let path = answer.wheel.under(result.outputs.path());
-            let bytes = wheel::load(&path, &wheel::Limits::default())
+            let wheel = wheel::Archive::open(&path, &wheel::Limits::default())
                 .map_err(|e| with_result(foreign("wheel", e), &result))?;
-            let digest = machines.store.add_blob_bytes(&bytes).map_err(broken)?;
+            let digest = match wheel {
+                wheel::Archive::Memory(bytes) => machines.store.add_blob_bytes(&bytes),
+                wheel::Archive::File(file, size) => machines.store.add_blob(file.take(size)),
+            };
+            let digest = digest.map_err(broken)?;
             let facts = serde_json::json!({
                 "backend": answer.backend,
                 "requires": answer.requires,

@@ -20,7 +20,7 @@ use crate::pep517::answer::failed_phase;
 use crate::pep517::phases::{PhaseSpec, Subject, install_action};
 use crate::plan::Step;
 use crate::store::realisation::{Output, Realisation};
-use crate::wheel::{self, Adoption, FinishSpec, Installed, Layout, LintSpec, Wheel};
+use crate::wheel::{self, Adoption, Archive, FinishSpec, Installed, Layout, LintSpec, Spool, Wheel};
 
 type Failed = Box<Failure>;
 
@@ -44,9 +44,23 @@ fn blob(realisation: &Realisation) -> (&Digest, &str) {
     }
 }
 
-fn read(steps: &Steps, digest: &Digest) -> Result<Vec<u8>, Failed> {
+fn open(steps: &Steps, digest: &Digest) -> Result<Archive, Failed> {
     let path = steps.machines.store.blob_path(digest);
-    wheel::load(&path, &wheel::Limits::default()).map_err(|e| foreign("wheel", e))
+    Archive::open(&path, &wheel::Limits::default()).map_err(|e| foreign("wheel", e))
+}
+
+/// Where the files of a large wheel lie while it is worked on.
+fn spool(steps: &Steps) -> Result<Spool, Failed> {
+    Ok(Spool::within(&steps.machines.store.session_dir().map_err(broken)?))
+}
+
+fn unreadable(e: wheel::Trouble, doing: &str) -> Failed {
+    match e {
+        wheel::Trouble::Findings(all) => {
+            refused("wheel", doing, &all).unwrap_or_else(|| failure("wheel", doing))
+        }
+        wheel::Trouble::Machine(error) => broken(error),
+    }
 }
 
 /// Relax, remove tests, normalise, lint.
@@ -57,15 +71,14 @@ pub fn finish(steps: &Steps, step: &Step, inputs: &[&Realisation], say: &dyn Fn(
         return Err(unsupported);
     }
     let (digest, name) = blob(inputs[0]);
-    let raw = read(steps, digest)?;
+    let (raw, spool) = (open(steps, digest)?, spool(steps)?);
     let spec = FinishSpec {
         relax: &recipe.relax,
         remove_tests: recipe.remove_tests,
         namespaces: &recipe.namespaces,
     };
-    let unreadable = "the build's wheel cannot be finished";
-    let done = wheel::finish(name, &raw, &spec)
-        .map_err(|all| refused("wheel", unreadable, &all).unwrap_or_else(|| failure("wheel", unreadable)))?;
+    let done = wheel::finish(name, (&raw, &spool), &spec)
+        .map_err(|e| unreadable(e, "the build's wheel cannot be finished"))?;
     // At lower levels the build folder is a host folder: it must not be in the bytes either.
     let paths = [steps.machines.work_dir().display().to_string()];
     let found = wheel::lint(
@@ -76,7 +89,8 @@ pub fn finish(steps: &Steps, step: &Step, inputs: &[&Realisation], say: &dyn Fn(
             expect: recipe.build.expect,
             build_paths: &paths,
         },
-    );
+    )
+    .map_err(broken)?;
     if let Some(mut told) =
         refused("wheel-lint", &format!("the wheel `{name}` is not what it should be"), &found)
     {
@@ -90,7 +104,12 @@ pub fn finish(steps: &Steps, step: &Step, inputs: &[&Realisation], say: &dyn Fn(
         say(format!("{}: {note}", step.package));
     }
     let warnings: Vec<&str> = found.iter().map(|f| f.message.as_str()).collect();
-    let digest = steps.machines.store.add_blob_bytes(&done.bytes).map_err(broken)?;
+    let store = &steps.machines.store;
+    let digest = match done.archive.memory() {
+        Some(bytes) => store.add_blob_bytes(bytes),
+        None => done.archive.reader().and_then(|from| store.add_blob(from)),
+    };
+    let digest = digest.map_err(broken)?;
     Ok(Realisation {
         output: Output::Blob { digest, name: done.wheel.name.text.clone() },
         module: None,
@@ -138,8 +157,8 @@ pub fn install(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
         adopted(&root)?
     } else {
         let (digest, name) = blob(inputs[0]);
-        let read = Wheel::parse_finished(name, &read(steps, digest)?)
-            .map_err(|all| refused("wheel", "the wheel cannot be read", &all).expect("it has errors"))?;
+        let read = Wheel::open_finished(name, &open(steps, digest)?, &spool(steps)?)
+            .map_err(|e| unreadable(e, "the wheel cannot be read"))?;
         let installed =
             wheel::install(&read, &layout, &root).map_err(|e| trouble(e, "the wheel cannot be installed"))?;
         match install_phases(steps, step, &root)? {
@@ -228,8 +247,8 @@ fn install_phases(
 pub fn verify(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     let start = Instant::now();
     let (digest, _) = blob(inputs[0]);
-    let requires = Wheel::requires_of_finished(&read(steps, digest)?)
-        .map_err(|all| refused("wheel", "the wheel cannot be read", &all).expect("it has errors"))?;
+    let requires = Wheel::requires_of_finished(&open(steps, digest)?)
+        .map_err(|e| unreadable(e, "the wheel cannot be read"))?;
     let closure = steps.set.run_closure(step.recipe, &[]).map_err(|all| {
         refused("closure", "the run-time closure does not close", &all).expect("it has errors")
     })?;
