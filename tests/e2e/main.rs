@@ -9,6 +9,8 @@ mod durable;
 mod examples;
 mod harness;
 mod index;
+#[cfg(target_os = "linux")]
+mod memory;
 mod messages;
 mod moving;
 mod newcomer;
