@@ -3,7 +3,7 @@
 //! Knows validators and ages. Must never know the network; a page that cannot
 //! be read or kept is a page that is not there.
 
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use reqwest::Url;
@@ -63,7 +63,10 @@ pub(super) fn write(folder: &Path, url: &Url, kept: &Kept) {
     let keep = || -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
         let mut temp = tempfile::NamedTempFile::new_in(folder)?;
-        temp.write_all(&serde_json::to_vec(kept)?)?;
+        let mut out = BufWriter::new(temp.as_file_mut());
+        serde_json::to_writer(&mut out, kept)?;
+        out.flush()?;
+        drop(out);
         temp.persist(file_of(folder, url)).map_err(|e| e.error)?;
         Ok(())
     };

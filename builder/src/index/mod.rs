@@ -16,7 +16,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
@@ -56,6 +56,34 @@ pub struct Pages {
 
 type Slot = Arc<OnceLock<Result<Option<Arc<Project>>, PageError>>>;
 
+/// A page's address, and whether what is remembered of it may be trusted.
+type Asked = (Url, bool);
+
+/// Files of all pages that are held. A large project has thousands, and a run
+/// looks at most pages once: the others are read again where they are kept.
+const MOST_FILES: usize = 10_000;
+
+/// The pages that are held.
+#[derive(Default)]
+struct Held {
+    slots: HashMap<Asked, Slot>,
+    /// Those that have come, the oldest first, with the number of their files.
+    order: VecDeque<(Asked, usize)>,
+}
+
+impl Held {
+    /// A page has come; gives up the oldest ones when there are too many.
+    fn came(&mut self, asked: Asked, files: usize, most: usize) {
+        self.order.push_back((asked, files));
+        let mut total: usize = self.order.iter().map(|(_, files)| files).sum();
+        while total > most && self.order.len() > 1 {
+            let Some((oldest, files)) = self.order.pop_front() else { return };
+            self.slots.remove(&oldest);
+            total -= files;
+        }
+    }
+}
+
 /// Why a page could not be had. Told to everybody who waits for it.
 #[derive(Clone, Debug)]
 enum PageError {
@@ -70,8 +98,10 @@ pub struct Index {
     http: Arc<Http>,
     config: Config,
     pages: Pages,
-    /// By address, and whether what is remembered of it may be trusted.
-    slots: Mutex<HashMap<(Url, bool), Slot>>,
+    held: Mutex<Held>,
+    /// Pages that the server has vouched for in this run.
+    vouched: Mutex<HashSet<Url>>,
+    most_files: usize,
     /// Pages that were taken from memory without asking.
     unasked: Mutex<HashSet<Url>>,
 }
@@ -79,7 +109,15 @@ pub struct Index {
 impl Index {
     /// The indexes of a configuration, reached through `http`.
     pub fn new(http: Arc<Http>, config: Config, pages: Pages) -> Self {
-        Self { http, config, pages, slots: Mutex::default(), unasked: Mutex::default() }
+        Self {
+            http,
+            config,
+            pages,
+            held: Mutex::default(),
+            vouched: Mutex::default(),
+            most_files: MOST_FILES,
+            unasked: Mutex::default(),
+        }
     }
 
     /// The index and the fetcher of a run, with one way to the network.
@@ -225,11 +263,18 @@ impl Index {
             IndexError::Failed(Error::input(format!("cannot use the index {address}")).because(e))
         })?;
         let slot: Slot = {
-            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(slots.entry((url.clone(), trust)).or_default())
+            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(held.slots.entry((url.clone(), trust)).or_default())
         };
         // Whoever comes second waits here for the first.
-        let page = slot.get_or_init(|| self.load(name, &url, trust));
+        let page = slot.get_or_init(|| {
+            let page = self.load(name, &url, trust);
+            if let Ok(Some(project)) = &page {
+                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+                held.came((url.clone(), trust), project.files.len(), self.most_files);
+            }
+            page
+        });
         page.clone().map_err(|e| match e {
             PageError::Offline => IndexError::Offline { project: name.clone() },
             PageError::Stopped => IndexError::Stopped,
@@ -253,6 +298,7 @@ impl Index {
         let offline = self.http.options().offline;
         let kept = match kept {
             Some(kept) if offline => return known(kept),
+            Some(kept) if trust && self.is_vouched(url) => return known(kept),
             Some(kept) if trust && !self.pages.refresh && kept.is_trusted(now) => {
                 self.unasked.lock().unwrap_or_else(PoisonError::into_inner).insert(url.clone());
                 return known(kept);
@@ -273,8 +319,15 @@ impl Index {
             Some(kept) if page.status == reqwest::StatusCode::NOT_MODIFIED => Kept { checked: now, ..kept },
             _ => read_page(name, &page, now).map_err(PageError::Failed)?,
         };
+        // Pages are large, and several come at once.
+        drop(page);
         cache::write(&self.pages.folder, url, &kept);
+        self.vouched.lock().unwrap_or_else(PoisonError::into_inner).insert(url.clone());
         known(kept)
+    }
+
+    fn is_vouched(&self, url: &Url) -> bool {
+        self.vouched.lock().unwrap_or_else(PoisonError::into_inner).contains(url)
     }
 
     fn headers(&self, kept: Option<&Kept>) -> Vec<(HeaderName, String)> {

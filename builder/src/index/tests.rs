@@ -624,3 +624,25 @@ fn metadata_beside_the_wheel_is_verified() {
     expect!["failed to read METADATA of `foo-1.0-py3-none-any.whl`: it has another hash than the index says"]
         .assert_eq(&error);
 }
+
+#[test]
+fn pages_beyond_the_bound_are_read_again_where_they_are_kept() {
+    let server = Server::start(|request| {
+        let name = request.path.trim_end_matches('/').rsplit('/').next().unwrap().to_owned();
+        let files = ["1.0", "1.1"].map(|version| format!("{name}-{version}.tar.gz"));
+        json(&plain(&files.each_ref().map(String::as_str))).header("ETag", "\"1\"")
+    });
+    let world = World::new(&server);
+    let (index, _) = world.run();
+    let mut index = Arc::into_inner(index).expect("the fetcher is gone");
+    index.most_files = 3;
+    let get = |project: &str| index.project(&name(project)).unwrap();
+    let first = get("foo");
+    assert!(Arc::ptr_eq(&first, &get("foo")));
+    get("bar");
+    assert_eq!(index.held.lock().unwrap().order.len(), 1);
+    let again = get("foo");
+    assert!(!Arc::ptr_eq(&first, &again));
+    assert_eq!(first.files, again.files);
+    assert_eq!(server.paths(), ["/simple/foo/", "/simple/bar/"], "the server has vouched for both");
+}
