@@ -5,5 +5,6 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // First of all: this process may be the init of a cell.
     builder::exec::init_main();
+    builder::exec::share_heap();
     builder::cli::main()
 }

@@ -6,7 +6,7 @@ use std::process::Child;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::project::sri;
+use crate::project::{Project, sri};
 use crate::world::World;
 
 /// Bytes at most: what the corpus run may need.
@@ -92,5 +92,21 @@ fn a_wheel_larger_than_our_memory_is_finished_and_installed() {
     let size = |name: &str| world.work(&site).join(name).metadata().expect("it is installed").len();
     assert_eq!((size("noise.bin"), size("text.txt")), (24 << 20, 96 << 20));
     assert!(peak > 1 << 20, "{peak} bytes at most: it was not asked for");
+    assert!(peak < MOST, "{peak} bytes at most");
+}
+
+#[test]
+fn a_build_that_says_more_than_our_memory_holds_keeps_both_ends_of_it() {
+    let hook = "print('the first line')\n\
+                for i in range(60): print(('x' * 99 + chr(10)) * 10000, flush=True)\n\
+                print('the last line')\n";
+    let world = World::new(&[Project::new("hub", "1.0").hook(hook)]);
+    let mut child = world.command(&["build", "hub", "--json"]).spawn().expect("the program can be started");
+    let peak = peak(&mut child);
+    assert_eq!(child.wait().expect("it was started").code(), Some(0));
+    let log = world.ok(&["log", "hub"]).stdout;
+    for part in ["the first line", "bytes of log dropped here", "the last line"] {
+        assert!(log.contains(part), "{part}");
+    }
     assert!(peak < MOST, "{peak} bytes at most");
 }

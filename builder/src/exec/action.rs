@@ -128,7 +128,7 @@ impl Default for Limits {
             memory: 8 << 30,
             processes: 2048,
             file_size: 8 << 30,
-            log: 64 << 20,
+            log: 8 << 20,
             output: 16 << 30,
         }
     }

@@ -115,6 +115,12 @@ pub fn init_main() {
     os::init_main();
 }
 
+/// Makes the heap of this process give back what it does not use. For `main`,
+/// before there is a second thread.
+pub fn share_heap() {
+    os::share_heap();
+}
+
 /// What this host can do and what would help it do more. Tries each level once
 /// with a trivial action.
 pub fn doctor(options: &LocalOptions) -> Vec<Fact> {

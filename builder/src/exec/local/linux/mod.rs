@@ -12,6 +12,7 @@ mod copy;
 mod doctor;
 mod domain;
 mod fence;
+mod heap;
 mod init;
 mod interrupt;
 mod jobserver;
@@ -40,6 +41,7 @@ use std::time::{Duration, Instant};
 
 use calling::Called;
 use cgroup::Groups;
+pub use heap::share_heap;
 pub use interrupt::on_interrupt;
 pub use jobserver::Jobserver;
 pub use keep::sweep_failed;
