@@ -286,7 +286,11 @@ mod tests {
             assert_eq!(content.at(199_990, 70).unwrap(), &bytes[199_990..]);
             assert_eq!(content.at(300_000, 70).unwrap(), b"".as_slice());
             let mut poured = Vec::new();
-            content.pour(|piece| Ok(poured.extend_from_slice(piece))).unwrap();
+            let take = |piece: &[u8]| {
+                poured.extend_from_slice(piece);
+                Ok(())
+            };
+            content.pour(take).unwrap();
             assert_eq!(poured, bytes);
         }
         std::fs::write(&path, "short").unwrap();
