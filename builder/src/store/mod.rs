@@ -144,7 +144,7 @@ fn make_folder(path: &Path) -> std::io::Result<()> {
 }
 
 /// An error of the store's disk, with the hint that fits.
-fn explain(e: std::io::Error, doing: String) -> Error {
+pub fn explain(e: std::io::Error, doing: String) -> Error {
     let error = Error::environment(doing).because(&e);
     match e.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {

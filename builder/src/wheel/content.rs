@@ -8,12 +8,13 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::{IoContext as _, Result};
+use crate::error::{Error, IoContext as _, Result};
+use crate::store::explain;
 
 /// Bytes that are moved at once.
 pub const PIECE: usize = 1 << 16;
@@ -209,8 +210,8 @@ impl Spool {
             (Some(file), _) => Arc::clone(file),
             (None, Some(folder)) => {
                 let doing = || format!("failed to make a temporary file in `{}`", folder.display());
-                let file = Arc::new(tempfile::tempfile_in(folder).doing(doing)?);
-                Arc::clone(state.file.insert(file))
+                let file = tempfile::tempfile_in(folder).map_err(|e| explain(e, doing()))?;
+                Arc::clone(state.file.insert(Arc::new(file)))
             }
             (None, None) => unreachable!("what is held needs no room"),
         };
@@ -227,24 +228,21 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// Writes behind what was written, as far as there is room.
+    pub fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        let doing = || "failed to write a temporary file of the store".to_owned();
+        if bytes.len() as u64 > self.room - self.part.len {
+            return Err(Error::bug(doing()).because("it is larger than was said"));
+        }
+        let at = self.part.start + self.part.len;
+        self.part.file.write_all_at(bytes, at).map_err(|e| explain(e, doing()))?;
+        self.part.len += bytes.len() as u64;
+        Ok(())
+    }
+
     /// What was written.
     pub fn finish(self) -> Content {
         Content::Part(self.part)
-    }
-}
-
-impl Write for Slot {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.len() as u64 > self.room - self.part.len {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.part.file.write_all_at(bytes, self.part.start + self.part.len)?;
-        self.part.len += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -272,9 +270,9 @@ mod tests {
         let spool = Spool::within(dir.path());
         let mut other = spool.slot(10).unwrap();
         let mut slot = spool.slot(bytes.len() as u64).unwrap();
-        other.write_all(b"not these").unwrap();
-        bytes.chunks(70_000).for_each(|piece| slot.write_all(piece).unwrap());
-        assert!(slot.write_all(b"x").is_err(), "the room is for so many");
+        other.put(b"not these").unwrap();
+        bytes.chunks(70_000).for_each(|piece| slot.put(piece).unwrap());
+        assert!(slot.put(b"x").is_err(), "the room is for so many");
         let path = dir.path().join("named");
         std::fs::write(&path, &bytes).unwrap();
         let all =

@@ -6,13 +6,12 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::io::Write as _;
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use rayon::prelude::*;
 
 use super::{Archive, Bad, CENTRAL, END, END64, LOCAL, LOCATOR64, Limits, Member};
-use crate::error::{Error, IoContext as _};
+use crate::error::Error;
 use crate::tree::RelPath;
 use crate::wheel::content::{Content, PIECE, Spool};
 
@@ -367,11 +366,7 @@ fn inflate(archive: &Archive, span: (u64, u64), entry: &Entry) -> Result<Content
 /// A member, in the spool.
 fn spooled(archive: &Archive, span: (u64, u64), (entry, spool): (&Entry, &Spool)) -> Result<Content, Bad> {
     let mut slot = spool.slot(entry.size)?;
-    unpack(
-        archive,
-        span,
-        (entry, &mut |piece| slot.write_all(piece).doing(|| "failed to write a temporary file")),
-    )?;
+    unpack(archive, span, (entry, &mut |piece| slot.put(piece)))?;
     Ok(slot.finish())
 }
 

@@ -4,7 +4,7 @@
 //! the way the members were read decide anything.
 
 use std::collections::VecDeque;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use rayon::prelude::*;
@@ -107,7 +107,7 @@ fn pack_pieces(content: &Content, spool: &Spool) -> Result<Packed> {
         }
         shrunk = state.total_out() < content.size();
         if shrunk {
-            slot.write_all(&out[..produced]).doing(doing)?;
+            slot.put(&out[..produced])?;
         }
     }
     Ok(Packed { data: shrunk.then(|| slot.finish()), crc: crc.sum() })

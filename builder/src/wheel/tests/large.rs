@@ -1,6 +1,6 @@
 //! Wheels larger than what is held of them, against the same wheels held.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use super::archive as held_zip;
@@ -44,7 +44,7 @@ impl Numbers {
 
 fn spooled(spool: &Spool, bytes: &[u8]) -> Content {
     let mut slot = spool.slot(bytes.len() as u64).unwrap();
-    slot.write_all(bytes).unwrap();
+    slot.put(bytes).unwrap();
     slot.finish()
 }
 
