@@ -42,14 +42,13 @@ impl Digest {
 
     /// 64 lower-case hex digits.
     pub fn hex(&self) -> String {
-        // By hand: a plan of thousands of steps writes a million of these digits.
-        let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-        let mut out = String::with_capacity(64);
-        for byte in self.0 {
-            out.push(digit(byte >> 4));
-            out.push(digit(byte & 15));
+        // By hand: a plan of thousands of steps writes millions of these digits.
+        let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
+        let mut out = vec![0; 64];
+        for (pair, byte) in out.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
         }
-        out
+        String::from_utf8(out).expect("digits are ASCII")
     }
 }
 
@@ -143,9 +142,20 @@ pub struct KeyWriter {
 }
 
 impl KeyWriter {
-    /// An empty key.
+    /// An empty key, with room for what most steps say.
     pub fn new() -> Self {
-        Self::default()
+        Self { text: String::with_capacity(256), ends: Vec::with_capacity(8) }
+    }
+
+    /// The same key with room for so many more parts of so many bytes.
+    pub fn with_room(&self, parts: usize, bytes: usize) -> Self {
+        let mut key = Self {
+            text: String::with_capacity(self.text.len() + bytes),
+            ends: Vec::with_capacity(self.ends.len() + parts),
+        };
+        key.text.push_str(&self.text);
+        key.ends.extend_from_slice(&self.ends);
+        key
     }
 
     /// Adds one part.

@@ -1,6 +1,8 @@
 //! What of the set a command line touches: extras, tests, paths, whole
 //! environments.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use crate::project::Project;
 use crate::world::World;
 
@@ -226,6 +228,25 @@ fn without_checks_nobody_needs_what_tests_need() {
     world.ok(&["build", "lone", "--no-check"]);
     world.ok(&["run", "lone", "--", "python", "-c", "import lone"]);
     world.ok(&["env", "lone", "--out", "env"]);
+}
+
+#[test]
+fn a_result_link_that_is_right_is_left_as_it_is() {
+    let world = World::new(&[Project::new("a", "1.0")]);
+    world.ok(&["build", "a"]);
+    let link = world.work("result");
+    let (made, place) = (link.symlink_metadata().unwrap().ino(), link.read_link().unwrap());
+    assert_eq!(world.ok(&["build", "a"]).stdout, "result\n");
+    assert_eq!(link.symlink_metadata().unwrap().ino(), made);
+    // One that leads elsewhere, or is gone, is made again.
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink("elsewhere", &link).unwrap();
+    world.ok(&["build", "a"]);
+    assert_eq!(link.read_link().unwrap(), place);
+    std::fs::remove_file(&link).unwrap();
+    world.ok(&["build", "a"]);
+    world.ok(&["gc"]);
+    assert!(link.join("share/wheelwright/package.json").is_file(), "it is a root all the while");
 }
 
 #[test]

@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, FileType};
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub const WORKSPACE_FILE: &str = "wheelwright.toml";
 const FOREIGN: [&str; 5] = ["pyproject.toml", WORKSPACE_FILE, "Cargo.toml", "uv.toml", "ruff.toml"];
 
 /// A recipe file or folder is read up to this size and depth.
-const LARGEST_FILE: u64 = 4 << 20;
+const LARGEST_FILE: usize = 4 << 20;
 const DEEPEST: usize = 8;
 
 /// Everything that was read.
@@ -317,19 +317,21 @@ impl Reader<'_> {
     fn folder(&mut self, folder: &Path, declared: bool) -> Vec<LayerFile> {
         let mut paths = Vec::new();
         self.collect(folder, (declared, 0), &mut paths);
-        paths.sort();
         let cwd = &self.ambient.cwd;
         let texts = side_by_side(self.ambient.cpus, &paths, |(path, _)| text(cwd, path));
         let read = paths.into_iter().zip(texts);
         read.filter_map(|((path, certain), text)| self.recipe_of(text, &path, certain)).collect()
     }
 
-    /// TOML files below a folder; `certain` ones are recipes whatever they hold.
+    /// TOML files below a folder, in the order of their paths; `certain` ones
+    /// are recipes whatever they hold.
     fn collect(&mut self, folder: &Path, (declared, depth): (bool, usize), out: &mut Vec<(PathBuf, bool)>) {
-        let entries = match entries(folder) {
+        let mut entries = match entries(folder) {
             Ok(entries) => entries,
             Err(error) => return self.unreadable(error, true),
         };
+        // Here: to compare whole paths costs many times more.
+        entries.sort_unstable_by(|(_, a, _), (_, b, _)| a.cmp(b));
         // A project's own folder holds TOML files of many tools.
         let project = ["pyproject.toml", "setup.py", "setup.cfg"].iter().any(|f| folder.join(f).is_file());
         for (path, name, kind) in entries {
@@ -412,19 +414,25 @@ fn side_by_side<T: Sync, R: Send>(cpus: usize, of: &[T], f: impl Fn(&T) -> R + S
     })
 }
 
-/// The text of a file: opened, looked at and read once.
+/// The text of a file: opened and read once. Its size is not asked for: most
+/// are read at one go.
 fn text(cwd: &Path, path: &Path) -> Result<Arc<SourceFile>> {
     let doing = || format!("failed to read `{}`", path.display());
-    let file = File::open(path).doing(doing)?;
-    let size = file.metadata().doing(doing)?.len();
-    if size > LARGEST_FILE {
-        return Err(
-            Error::input(doing()).because(format!("it has {size} bytes, more than a recipe may have"))
-        );
+    let mut file = File::open(path).doing(doing)?;
+    let (mut bytes, mut part) = (Vec::new(), [0; 1 << 13]);
+    loop {
+        match file.read(&mut part) {
+            Ok(0) => break,
+            Ok(many) => bytes.extend_from_slice(&part[..many]),
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(e).doing(doing),
+        }
+        if bytes.len() > LARGEST_FILE {
+            let size = file.metadata().map_or(bytes.len() as u64, |meta| meta.len());
+            let why = format!("it has {size} bytes, more than a recipe may have");
+            return Err(Error::input(doing()).because(why));
+        }
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-    // What grows meanwhile is not read for ever.
-    file.take(LARGEST_FILE).read_to_end(&mut bytes).doing(doing)?;
     let text = String::from_utf8(bytes)
         .map_err(|e| Error::input(doing()).because(format!("it is not UTF-8: {e}")))?;
     let shown = path.strip_prefix(cwd).unwrap_or(path).display().to_string();
@@ -454,7 +462,42 @@ fn entries(folder: &Path) -> Result<Vec<(PathBuf, String, FileType)>> {
 
 #[cfg(test)]
 mod tests {
-    use super::side_by_side;
+    use std::path::Path;
+
+    use super::{LARGEST_FILE, load, side_by_side, text};
+    use crate::ambient::Ambient;
+
+    #[test]
+    fn recipes_come_in_the_order_of_their_paths() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("wheelwright.toml"), "[set]\nrecipes = [\"r\"]\n").unwrap();
+        let mut names = ["r/b.toml", "r/a/z.toml", "r/a/b/c.toml", "r/a-b.toml", "r/a.toml", "r/B.toml"];
+        for (n, name) in names.iter().enumerate() {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let text = format!("pname = \"p{n}\"\nversion = \"1\"\n[source]\npath = \".\"\n");
+            std::fs::write(path, text).unwrap();
+        }
+        let loaded = load(&Ambient::made_up(dir.path()), &[]).unwrap();
+        let files = loaded.book.recipes.iter().map(|r| r.file.path.as_str());
+        let ours: Vec<&str> = files.filter(|path| path.starts_with("r/")).collect();
+        names.sort_by(|a, b| Path::new(a).cmp(Path::new(b)));
+        assert_eq!(ours, names);
+    }
+
+    #[test]
+    fn a_file_is_read_whole_and_one_that_is_too_large_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.toml");
+        for many in [0, 1, 8191, 8192, 8193, 100_000, LARGEST_FILE] {
+            std::fs::write(&path, "x".repeat(many)).unwrap();
+            let read = text(dir.path(), &path).unwrap();
+            assert_eq!((read.path.as_str(), read.text.len()), ("a.toml", many));
+        }
+        std::fs::write(&path, "x".repeat(LARGEST_FILE + 5)).unwrap();
+        let error = text(dir.path(), &path).unwrap_err().to_string();
+        assert!(error.contains("it has 4194309 bytes"), "{error}");
+    }
 
     #[test]
     fn what_is_done_side_by_side_comes_back_in_order() {

@@ -110,8 +110,11 @@ fn check_link(link: &Path) -> Result<()> {
     }
 }
 
-/// Points a link to a folder, at once.
+/// Points a link to a folder, at once; one that does is left as it is.
 fn replace_link(place: &Path, link: &Path) -> Result<()> {
+    if std::fs::read_link(link).is_ok_and(|now| now == place) {
+        return Ok(());
+    }
     check_link(link)?;
     let doing = || format!("failed to link `{}`", link.display());
     let beside = Beside::of(link)?;

@@ -170,7 +170,9 @@ impl Plan {
 
 /// The key of intent: the own spec, and the version and key of each input.
 fn intent(steps: &[Step], spec: &KeyWriter, inputs: &[Input]) -> KeyWriter {
-    let mut key = spec.clone();
+    // The word, the spaces and the digits of a key, and what is of any length.
+    let bytes = |input: &Input| 72 + input.role.len() + steps[input.step].version().len();
+    let mut key = spec.with_room(inputs.len(), inputs.iter().map(bytes).sum());
     for input in inputs {
         let from = &steps[input.step];
         key.long_part(&["input ", &input.role], &[from.version(), " ", &from.key.hex()]);

@@ -136,10 +136,12 @@ fn describe(exe: PathBuf, facts: Facts, memo: Memo<'_>) -> Result<Interpreter> {
     Ok(Interpreter { exe, version, minor, target, identity, facts, libraries })
 }
 
-fn candidates(want: &Want, search: &Search) -> Vec<PathBuf> {
+/// In the order of the search. Each is looked for when the ones before it
+/// were none: most often the first is it.
+fn candidates<'a>(want: &Want, search: &'a Search) -> Box<dyn Iterator<Item = PathBuf> + 'a> {
     let mut names: Vec<String> = Vec::new();
     match want {
-        Want::File(path) => return vec![path.clone()],
+        Want::File(path) => return Box::new(std::iter::once(path.clone())),
         Want::Program(name) => names.push(name.clone()),
         Want::Version(numbers) => {
             if let [3, minor, ..] = numbers[..] {
@@ -153,17 +155,15 @@ fn candidates(want: &Want, search: &Search) -> Vec<PathBuf> {
             names.push("python".to_owned());
         }
     }
-    let mut found = Vec::new();
-    for name in &names {
-        found.extend(search.path.iter().filter(|d| d.is_absolute()).map(|dir| dir.join(name)));
-    }
-    found.extend(managed(search).into_iter().map(|(_, path)| path).filter(|path| {
+    let folders = || search.path.iter().filter(|dir| dir.is_absolute());
+    let in_path = names.clone().into_iter().flat_map(move |name| folders().map(move |dir| dir.join(&name)));
+    let kept = std::iter::once_with(|| managed(search)).flatten().map(|(_, path)| path);
+    let kept = kept.filter(move |path| {
         names
             .iter()
             .any(|name| path.file_name().is_some_and(|file| file == name.as_str()) || name == "python3")
-    }));
-    found.retain(|path| path.is_file());
-    found
+    });
+    Box::new(in_path.chain(kept).filter(|path| path.is_file()))
 }
 
 /// Interpreters pyenv and uv keep, newest first.

@@ -136,6 +136,10 @@ fn fan_out(base: &Path, digest: &Digest) -> PathBuf {
 /// Makes a folder that builds running as another user can read, whatever the
 /// umask.
 fn make_folder(path: &Path) -> std::io::Result<()> {
+    // Nearly always it is there.
+    if path.is_dir() {
+        return Ok(());
+    }
     match std::fs::create_dir(path) {
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(e) => Err(e),

@@ -9,7 +9,7 @@ use super::input::Input;
 use super::realisation::{Output, Realisation};
 use super::{Record, Store};
 use crate::error::Result;
-use crate::key::{ContentKey, StepKey};
+use crate::key::{ContentKey, Digest, StepKey};
 use crate::tree::fault;
 
 impl Store {
@@ -60,9 +60,13 @@ impl Store {
             let keys: Vec<StepKey> = gone.iter().map(|(key, _)| *key).collect();
             self.state().forget(&keys)?;
         }
+        // Most steps say nothing: theirs is one log, the empty one.
+        let mut seen = HashMap::new();
+        let mut is_kept =
+            |log: &Digest| *seen.entry(*log).or_insert_with_key(|log| self.blob_path(log).is_file());
         for (_, realisation) in &mut kept {
             // A lost log is no reason to build again.
-            realisation.log = realisation.log.filter(|log| self.blob_path(log).is_file());
+            realisation.log = realisation.log.filter(&mut is_kept);
         }
         Ok(kept)
     }

@@ -45,10 +45,17 @@ impl Store {
 
     pub(super) fn write_root(&self, path: &str, target: &str, steps: &[StepKey]) -> Result<()> {
         let steps: Vec<String> = steps.iter().map(StepKey::hex).collect();
+        let steps = wire::write_texts(&steps);
+        let connection = self.state().connection();
+        // To write what is written already costs a sync of the disk.
+        let known = "SELECT 1 FROM roots WHERE link = ?1 AND target = ?2 AND steps = ?3";
+        let mut known = connection.prepare_cached(known).map_err(sql)?;
+        if known.exists(params![path, target, steps]).map_err(sql)? {
+            return Ok(());
+        }
         let write =
             "INSERT OR REPLACE INTO roots (link, target, steps, made) VALUES (?1, ?2, ?3, unixepoch())";
-        let parameters = params![path, target, wire::write_texts(&steps)];
-        self.state().connection().execute(write, parameters).map_err(sql)?;
+        connection.execute(write, params![path, target, steps]).map_err(sql)?;
         Ok(())
     }
 

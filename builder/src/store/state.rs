@@ -3,6 +3,8 @@
 //! Knows SQL and the schema's version. Must never know the disk beside its
 //! own file: whether an output is still there is asked elsewhere.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,6 +27,8 @@ const APPLICATION: i64 = 0x7768_6565;
 const BUSY: Duration = Duration::from_secs(60);
 /// Keys asked for at once: SQLite copies all of them.
 const MOST_KEYS: usize = 4096;
+/// So many keys are worth reading first which of them there can be.
+const MANY_KEYS: usize = 1024;
 /// Durations kept per package and kind.
 const HISTORY: i64 = 9;
 
@@ -119,12 +123,26 @@ impl State {
     pub(super) fn by_keys(&self, keys: &[StepKey]) -> Result<Vec<(StepKey, Realisation)>> {
         let ask =
             format!("SELECT {COLUMNS} FROM realisations WHERE key IN (SELECT value FROM json_each(?1))");
+        let known = if keys.len() < MANY_KEYS { None } else { self.all_keys(keys.len())? };
+        let there = known.map(|known| keys.iter().filter(|key| known.contains(key)).copied().collect());
+        let keys: Cow<'_, [StepKey]> = there.map_or(Cow::Borrowed(keys), Cow::Owned);
         let mut found = Vec::new();
         for keys in keys.chunks(MOST_KEYS) {
             let keys: Vec<String> = keys.iter().map(StepKey::hex).collect();
             found.append(&mut self.many(&ask, &wire::write_texts(&keys))?);
         }
         Ok(found)
+    }
+
+    /// The keys of all realisations, if there are no more than these: then a
+    /// plan of thousands of steps need not ask for each.
+    fn all_keys(&self, most: usize) -> Result<Option<HashSet<StepKey>>> {
+        let connection = self.connection();
+        let mut ask = connection.prepare_cached("SELECT key FROM realisations LIMIT ?1").map_err(sql)?;
+        let limit = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
+        let rows = ask.query_map([limit], |row| step_key(row, 0));
+        let keys: HashSet<StepKey> = rows.and_then(Iterator::collect).map_err(sql)?;
+        Ok(Some(keys).filter(|keys| keys.len() <= most))
     }
 
     fn many(&self, ask: &str, parameter: &str) -> Result<Vec<(StepKey, Realisation)>> {

@@ -123,6 +123,22 @@ fn thousands_of_questions_have_the_answers_of_one() {
 }
 
 #[test]
+fn of_a_store_with_more_than_is_asked_for_each_is_found() {
+    let (_dir, store) = store();
+    let names: Vec<String> = (0..1100).map(|i| format!("there {i}")).collect();
+    for name in &names {
+        store.record(&record(name, Output::Passed, &[])).unwrap();
+    }
+    let mut keys: Vec<StepKey> = names[50..].iter().map(|name| key(name)).collect();
+    keys[7] = key("nowhere");
+    let found = store.lookup_many(&keys).unwrap();
+    assert_eq!(found.len(), keys.len() - 1);
+    assert!(!found.contains_key(&key("nowhere")));
+    keys.extend((0..100).map(|i| key(&format!("other {i}"))));
+    assert_eq!(store.lookup_many(&keys).unwrap(), found, "of more than there is, too");
+}
+
+#[test]
 fn a_realisation_is_found_by_key_and_content() {
     let (_dir, store) = store();
     let digest = store.add_blob_bytes(b"wheel").unwrap();

@@ -85,6 +85,27 @@ fn a_root_dies_with_its_link() {
 }
 
 #[test]
+fn a_root_is_written_only_when_it_changed() {
+    let (dir, store) = store();
+    let link = dir.path().join("result");
+    symlink("a", &link).unwrap();
+    let changes = || {
+        let ask = "SELECT total_changes()";
+        store.state().connection().query_row(ask, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    store.add_root(&link, &[key("1")]).unwrap();
+    let before = changes();
+    store.add_root(&link, &[key("1")]).unwrap();
+    assert_eq!(changes(), before);
+    store.add_root(&link, &[key("2")]).unwrap();
+    assert_eq!(store.roots().unwrap()[0].steps, [key("2")]);
+    std::fs::remove_file(&link).unwrap();
+    symlink("b", &link).unwrap();
+    store.add_root(&link, &[key("2")]).unwrap();
+    assert_eq!(store.roots().unwrap()[0].target, "b");
+}
+
+#[test]
 fn steps_of_a_root_are_kept_without_a_link_to_them() {
     let (dir, store) = store();
     let chain = chain(&store, "a");
