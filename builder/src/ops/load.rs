@@ -3,7 +3,7 @@
 //!
 //! Knows where recipe files lie. Must never know what is done with them.
 //!
-//! Each file is opened, looked at and read once, many side by side. What it
+//! Each file is opened and read once, many side by side. What it
 //! parses to is kept nowhere: with the 77 recipes of the corpus and the base
 //! set reading and parsing is 3 ms of processor time, half of that on a second
 //! one, of the 10 ms that a run takes which has nothing to do; reading a parse

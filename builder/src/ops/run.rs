@@ -156,25 +156,24 @@ pub fn run(
     let expected = tasks.iter().map(|t| t.expected).sum();
     let paths = longest_path(&tasks);
     running.send(Event::Planned { steps: tasks.len(), expected });
+    let work = || {
+        // Also when a step panics: the watcher below must not wait for ever.
+        let (_close, missing) = (Close(&running), &known.missing);
+        crate::schedule::run(
+            &tasks,
+            &options.lanes,
+            stop,
+            &|t| running.step(missing[t], (tasks[t].expected, paths[t])),
+            &mut |t, because| running.skipped(missing[t], missing[because], tasks[t].expected),
+        )
+    };
     let fates = std::thread::scope(|scope| {
-        let running = &running;
-        let missing = &known.missing;
-        let (tasks, paths) = (&tasks, &paths);
-        let worker = scope.spawn(move || {
-            // Also when a step panics: the watcher below must not wait for ever.
-            let _close = Close(running);
-            crate::schedule::run(
-                tasks,
-                &options.lanes,
-                stop,
-                &|t| running.step(missing[t], (tasks[t].expected, paths[t])),
-                &mut |t, because| running.skipped(missing[t], missing[because], tasks[t].expected),
-            )
-        });
+        // No thread for what is over at once.
+        let worker = if tasks.is_empty() { Ok(work()) } else { Err(scope.spawn(work)) };
         for event in receiver {
             watch(&event);
         }
-        worker.join()
+        worker.or_else(|worker| worker.join())
     });
     let fates = fates.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     gather(plan, &known.missing, fates, &mut entries);

@@ -230,8 +230,9 @@ impl<'a> Maker<'a> {
     fn new_build(&mut self, id: RecipeId) -> Option<usize> {
         let source = self.source_of(id)?;
         let step = self.source(id)?;
-        let mut inputs = vec![self.input(step, "source")];
         let closure = self.closure(|set| set.build_closure(id))?;
+        let mut inputs = Vec::with_capacity(1 + closure.members.len());
+        inputs.push(self.input(step, "source"));
         for member in &closure.members {
             let step = self.install(member.id)?;
             let role = self.words(member.id).build_system.clone();

@@ -115,7 +115,11 @@ impl Store {
             true => ask(package, kind),
             false => Ok(None),
         };
-        of.iter().map(one).collect()
+        let mut found = Vec::with_capacity(of.len());
+        for asked in of {
+            found.push(one(asked)?);
+        }
+        Ok(found)
     }
 
     /// Remembers under which name a blob was fetched.
