@@ -81,8 +81,10 @@ fn same_wheels(backend: &Project, projects: &[Project]) -> BTreeMap<String, Stri
     found
 }
 
+/// All but the first: only then there is a server.
 fn all_warm(projects: &[Project]) -> BTreeMap<String, String> {
-    projects.iter().map(|p| (p.name.clone(), "warm".to_owned())).collect()
+    let word = |n: usize| if n == 0 { "cold" } else { "warm" };
+    projects.iter().enumerate().map(|(n, p)| (p.name.clone(), word(n).to_owned())).collect()
 }
 
 /// Python that writes what `expression` is into the wheel.
@@ -196,10 +198,18 @@ fn a_backend_that_children_would_share_is_imported_for_each() {
     ] {
         let projects = many(&tell("[os.listdir('/tmp'), os.getcwd()]"));
         let given_up = "its fork server was given up";
-        let expected = [reason, given_up, given_up, given_up];
+        let expected = ["cold", reason, given_up, given_up];
         let found = same_wheels(&backend(import), &projects);
         assert_eq!(Vec::from_iter(found.values()), expected, "{import}");
     }
+}
+
+#[test]
+fn a_backend_that_looks_at_the_source_while_it_is_imported_always_has_one() {
+    let quiet = "try:\n    here = open('pyproject.toml').read()\nexcept OSError:\n    here = None";
+    let projects = many(&tell("toy.here"));
+    let found = same_wheels(&backend(quiet), &projects);
+    assert!(found.values().all(|warmth| warmth == "cold"), "{found:?}");
 }
 
 /// One package a hook: the run says, logs and ends as one without servers.
@@ -256,13 +266,14 @@ fn what_a_server_cannot_have_is_built_in_a_fresh_process() {
         says("cold", "[build]\ncold = true\n"),
         says("env", "[build]\nenv = { A = \"1\" }\n"),
         says("phases", "[phases]\npre-build = \"true\"\n"),
+        Project::new("a-first", "1.0"),
         Project::new("warm", "1.0"),
     ];
     let world = World::new(&projects);
     build_all(&world, &[]);
     let mut found = warmth(&world);
     assert_eq!(found.remove("warm").as_deref(), Some("warm"));
-    assert_eq!(found.len(), 5);
+    assert_eq!(found.len(), 6);
     assert!(found.values().all(|warmth| warmth == "cold"), "{found:?}");
     for args in [["--isolation", "landlock"], ["--isolation", "env"]] {
         let world = World::new(&[Project::new("hub", "1.0")]);
@@ -310,7 +321,7 @@ fn a_stop_or_a_kill_leaves_nothing_of_a_server() {
             assert!(began.elapsed().as_secs() < 120, "something is left");
             std::thread::yield_now();
         }
-        assert_eq!(warmth(&world).values().filter(|warmth| *warmth == "warm").count(), 4);
+        assert_eq!(warmth(&world).values().filter(|warmth| *warmth == "warm").count(), 3);
         if signal == Signal::INT {
             assert_eq!(names(&world, "store/tmp"), Vec::<String>::new());
         }

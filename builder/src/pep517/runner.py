@@ -178,15 +178,21 @@ def build(spec, root, answer, times):
     answer["declared"] = requires
     if paths:
         os.environ.update(spec["env"])
+    looks = None
+    if spec.get("report_modules"):
+        import wheelwright_sample
+
+        looks = wheelwright_sample.Looks(source)
     started = time.perf_counter()
     backend = load_at_once(name, paths)
     times["import"] = time.perf_counter() - started
     os.environ.update(spec["env"])
-    if spec.get("report_modules"):
-        import wheelwright_sample
-
-        # From here on: what the backend itself imports, a server has imported.
-        answer["late"] = wheelwright_sample.Looks(spec["env"], source).found
+    if looks:
+        # What the backend itself imports, a server has imported: without a
+        # source, and before the variables of a build are set here, too.
+        answer["cold"] = bool(looks.found)
+        looks.watch_all(spec["env"])
+        answer["late"] = looks.found
     begin_again()
     compress_fast(os.path.abspath(out))
     if not callable(getattr(backend, "build_wheel", None)):

@@ -23,19 +23,24 @@ class Noting:
 
 
 class Looks:
-    """`found`: the modules that looked, and those whose import led there."""
+    """`found`: the modules that looked, and those whose import led there. At
+    first only what looks at the source counts."""
 
-    def __init__(self, variables, source):
+    def __init__(self, source):
         self.found = set()
         self.source = os.path.abspath(source)
+        for name in ("stat", "lstat", "access", "readlink"):
+            setattr(os, name, Noting(self, getattr(os, name), self.is_of_source))
+        sys.addaudithook(self.hear)
+
+    def watch_all(self, variables):
+        """From now on the variables of one build and what is drawn count, too."""
+        self.found = set()
         self.watch_variables(os.environ, variables)
         self.watch_variables(os.environb, map(os.fsencode, variables))
         for name, value in list(vars(random).items()):
             if getattr(value, "__self__", None) is random._inst:
                 setattr(random, name, Noting(self, value, lambda *_: True))
-        for name in ("stat", "lstat", "access", "readlink"):
-            setattr(os, name, Noting(self, getattr(os, name), self.is_of_source))
-        sys.addaudithook(self.hear)
 
     def watch_variables(self, environ, variables):
         looks, names, plain = self, frozenset(variables), type(environ)

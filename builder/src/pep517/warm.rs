@@ -31,9 +31,10 @@ pub struct Preload {
 }
 
 impl Preload {
-    /// The backend alone.
-    pub fn of(backend: &str) -> Self {
-        Self { backend: backend.to_owned(), modules: vec![backend.to_owned()], late: Vec::new() }
+    /// Whether there may be a server: a backend that looks at the source while
+    /// it is imported has none, and nothing to load.
+    pub fn serves(&self) -> bool {
+        !self.modules.is_empty()
     }
 
     /// A line a module, for [`Preload::from_text`].
@@ -65,10 +66,11 @@ const LONGEST: usize = 200;
 ///
 /// Cold are: backends of the source's own (they are its code), phases, a
 /// folder in the source or an environment of the recipe's own (what is true
-/// while the backend is imported would be another), and whoever says so.
+/// while the backend is imported would be another), whatever has a compiler (it
+/// takes long, and what fails in a server runs again), and whoever says so.
 pub fn backend_for(spec: &BuildSpec, pyproject: Option<&str>) -> Option<String> {
     let Build { cold, env, backend, backend_path, .. } = &spec.build;
-    let plain = is_plain(spec) && !cold && env.is_empty() && backend_path.is_none();
+    let plain = is_plain(spec) && !cold && !spec.compiler && env.is_empty() && backend_path.is_none();
     if !plain || !spec.subdirectory.is_empty() {
         return None;
     }
@@ -126,7 +128,8 @@ pub fn sample_action(like: &BuildSpec, backend: &str) -> Action {
     let mut spec = like.clone();
     spec.label = format!("sample of {backend}");
     spec.build = Build { backend: None, config_settings: BTreeMap::new(), ..spec.build };
-    spec.warm = Some(Preload::of(backend));
+    // In a process of its own: what is imported is to be seen.
+    spec.warm = None;
     spec.report_modules = true;
     let mut action = build_action(&spec);
     action.source = None;
@@ -182,12 +185,16 @@ pub fn read_sample(result: &ActionResult, backend: &str) -> Option<Preload> {
         Some(all.filter(wanted).take(MOST).map(str::to_owned).collect())
     };
     let late = names("late")?;
+    let found_cold = found["cold"] == true;
     // A package comes with each of its modules.
     let brings = |name: &str, late: &str| {
         name.strip_prefix(late).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     let found = names("modules")?.into_iter().filter(|name| !late.iter().any(|late| brings(name, late)));
-    let modules = [backend.to_owned()].into_iter().chain(found).collect();
+    let modules = match found_cold {
+        true => Vec::new(),
+        false => [backend.to_owned()].into_iter().chain(found).collect(),
+    };
     Some(Preload { backend: backend.to_owned(), modules, late })
 }
 
@@ -215,10 +222,11 @@ mod tests {
     #[test]
     fn a_list_is_remembered_as_it_was() {
         let list = |names: [&str; 2]| names.map(str::to_owned).to_vec();
-        let preload = Preload { modules: list(["a", "a.b"]), late: list(["c", "d.e"]), ..Preload::of("a") };
+        let preload =
+            Preload { modules: list(["a", "a.b"]), late: list(["c", "d.e"]), ..Preload::from_text("a", "") };
         assert_eq!(preload.to_text(), "a\na.b\n!c\n!d.e");
         assert_eq!(Preload::from_text("a", &preload.to_text()), preload);
-        assert_eq!(Preload::from_text("a", "a"), Preload::of("a"));
+        assert!(!Preload::from_text("a", "").serves() && Preload::from_text("a", "a").serves());
     }
 
     #[test]
@@ -229,6 +237,7 @@ mod tests {
             assert_eq!(backend_for(&spec, None), None);
         };
         cold(|s| s.build.cold = true);
+        cold(|s| s.compiler = true);
         cold(|s| s.build.backend_path = Some(vec![".".into()]));
         cold(|s| drop(s.build.env.insert("A".into(), "1".into())));
         cold(|s| s.subdirectory = "python".into());

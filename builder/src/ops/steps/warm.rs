@@ -15,7 +15,7 @@ use crate::pep517::{BuildSpec, Preload, backend_for, read_sample, sample_action}
 /// Bytes of a pyproject.toml that are read: a longer one is built cold.
 const LONGEST: u64 = 1 << 20;
 /// What the lists are remembered as; another one when they are made in another way.
-const NAMESPACE: &str = "preload 2";
+const NAMESPACE: &str = "preload 3";
 
 /// The lists of this run, by environment and backend.
 #[derive(Default)]
@@ -33,7 +33,8 @@ struct Seen {
 /// What a server has loaded that may run this build; None for a cold one.
 ///
 /// The list of an environment is made when a second build needs it, with a
-/// small project of ours: only then it pays.
+/// small project of ours: only then it pays. Without it nobody knows whether the
+/// backend may be imported where no source is.
 pub fn preload(steps: &Steps, spec: &BuildSpec, source: &TreeDigest, env: &Path) -> Option<Preload> {
     if steps.machines.settings.no_warm {
         return None;
@@ -58,7 +59,7 @@ pub fn preload(steps: &Steps, spec: &BuildSpec, source: &TreeDigest, env: &Path)
     if seen.preload.is_none() && seen.builds == 2 {
         seen.preload = sample(steps, spec, &env, &backend);
     }
-    Some(seen.preload.clone().unwrap_or_else(|| Preload::of(&backend)))
+    seen.preload.clone().filter(Preload::serves)
 }
 
 /// What a server of this environment will have loaded, if one build of it was
@@ -71,7 +72,7 @@ pub fn expected(steps: &Steps, spec: &BuildSpec, env: &Path) -> Option<Preload> 
     let backend = steps.machines.store.recall(NAMESPACE, env).ok()??;
     // A source may name another backend; then this server waits for one that does not.
     backend_for(spec, Some(&format!("[build-system]\nbuild-backend = \"{backend}\"")))?;
-    recall(steps, env, &backend)
+    recall(steps, env, &backend).filter(Preload::serves)
 }
 
 fn recall(steps: &Steps, env: &str, backend: &str) -> Option<Preload> {

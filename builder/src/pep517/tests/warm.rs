@@ -94,6 +94,8 @@ fn modules_that_look_at_a_build_are_found() {
         ("late_draw", "from random import choice\nx = choice([1, 2])", true),
         ("late_above", "import late_below", true),
         ("late_below", "import os\nclass A:\n    x = [os.getenv(n) for n in ['pname']]", true),
+        ("first_variable", "import os, random\nx = os.environ.get('pname'), random.random()", false),
+        ("first_source", "x = open('source.txt').read()", false),
         ("other_variable", "import os\nx = os.environ.get('HOME'), os.getcwd()", false),
         ("other_file", "import os\nx = open(__file__).read(), os.listdir('/'), os.stat('/')", false),
         (
@@ -113,7 +115,10 @@ fn modules_that_look_at_a_build_are_found() {
          lib, source = tempfile.mkdtemp(), tempfile.mkdtemp()\n\
          os.chdir(lib); sys.path.insert(0, lib)\n{}\
          os.chdir(source); open('source.txt', 'w').close()\n\
-         looks = wheelwright_sample.Looks(['pname'], '.')\n\
+         looks = wheelwright_sample.Looks('.')\n\
+         import first_variable; assert not looks.found\n\
+         import first_source; assert 'first_source' in looks.found\n\
+         looks.watch_all(['pname']); assert not looks.found\n\
          os.environ['pname'] = 'x'\n\
          for name in {names:?}:\n    importlib.import_module(name)\n\
          sys.modules['later'].f()\n\
