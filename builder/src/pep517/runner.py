@@ -191,6 +191,7 @@ def build(spec, root, answer, times):
         # What the backend itself imports, a server has imported: without a
         # source, and before the variables of a build are set here, too.
         answer["cold"] = bool(looks.found)
+        answer["absent"] = sorted(looks.absent)
         looks.watch_all(spec["env"])
         answer["late"] = looks.found
     begin_again()

@@ -24,10 +24,13 @@ class Noting:
 
 class Looks:
     """`found`: the modules that looked, and those whose import led there. At
-    first only what looks at the source counts."""
+    first only what looks at the source counts; `absent` are the names in it that
+    were looked for then, and are not there: where they are not, a look tells
+    what it tells a server."""
 
     def __init__(self, source):
-        self.found = set()
+        self.found, self.absent = set(), set()
+        self.lstat = os.lstat
         self.source = os.path.abspath(source)
         for name in ("stat", "lstat", "access", "readlink"):
             setattr(os, name, Noting(self, getattr(os, name), self.is_of_source))
@@ -35,7 +38,7 @@ class Looks:
 
     def watch_all(self, variables):
         """From now on the variables of one build and what is drawn count, too."""
-        self.found = set()
+        self.found, self.absent = set(), None
         self.watch_variables(os.environ, variables)
         self.watch_variables(os.environb, map(os.fsencode, variables))
         for name, value in list(vars(random).items()):
@@ -69,7 +72,19 @@ class Looks:
         except (OSError, TypeError, ValueError):
             return False
         path = os.path.normpath(path)
-        return path == self.source or path.startswith(self.source + os.sep)
+        if path != self.source and not path.startswith(self.source + os.sep):
+            return False
+        return not self.is_absent(path)
+
+    def is_absent(self, path):
+        if self.absent is None:
+            return False
+        try:
+            self.lstat(path)
+            return False
+        except OSError:
+            self.absent.add(os.path.relpath(path, self.source))
+            return True
 
     def note(self):
         frame = sys._getframe(1)

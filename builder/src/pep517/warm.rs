@@ -28,6 +28,9 @@ pub struct Preload {
     pub modules: Vec<String>,
     /// Modules that must not be, because they look at the build that imports them.
     pub late: Vec<String>,
+    /// Names that the backend looks for in the source while it is imported. A
+    /// source that has one of them is built cold.
+    pub absent: Vec<String>,
 }
 
 impl Preload {
@@ -40,22 +43,27 @@ impl Preload {
     /// A line a module, for [`Preload::from_text`].
     pub fn to_text(&self) -> String {
         let late = self.late.iter().map(|name| format!("{LATE}{name}"));
-        self.modules.iter().cloned().chain(late).collect::<Vec<_>>().join("\n")
+        let absent = self.absent.iter().map(|name| format!("{ABSENT}{name}"));
+        self.modules.iter().cloned().chain(late).chain(absent).collect::<Vec<_>>().join("\n")
     }
 
     /// What [`Preload::to_text`] gave.
     pub fn from_text(backend: &str, text: &str) -> Self {
-        let (late, modules): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with(LATE));
-        Self {
-            backend: backend.to_owned(),
-            modules: modules.into_iter().map(str::to_owned).collect(),
-            late: late.into_iter().map(|line| line.trim_start_matches(LATE).to_owned()).collect(),
+        let mut read = Self { backend: backend.to_owned(), modules: vec![], late: vec![], absent: vec![] };
+        for line in text.lines() {
+            match (line.strip_prefix(LATE), line.strip_prefix(ABSENT)) {
+                (Some(name), _) => read.late.push(name.to_owned()),
+                (None, Some(name)) => read.absent.push(name.to_owned()),
+                (None, None) => read.modules.push(line.to_owned()),
+            }
         }
+        read
     }
 }
 
 /// No name of a module begins with it.
 const LATE: char = '!';
+const ABSENT: char = '?';
 
 /// Modules that one list may have, and bytes of a name.
 const MOST: usize = 4096;
@@ -186,6 +194,8 @@ pub fn read_sample(result: &ActionResult, backend: &str) -> Option<Preload> {
     };
     let late = names("late")?;
     let found_cold = found["cold"] == true;
+    let all = found["absent"].as_array()?;
+    let absent: Vec<String> = all.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     // A package comes with each of its modules.
     let brings = |name: &str, late: &str| {
         name.strip_prefix(late).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -195,7 +205,9 @@ pub fn read_sample(result: &ActionResult, backend: &str) -> Option<Preload> {
         true => Vec::new(),
         false => [backend.to_owned()].into_iter().chain(found).collect(),
     };
-    Some(Preload { backend: backend.to_owned(), modules, late })
+    // A name of several lines would be read as several.
+    let told = absent.len() <= MOST && absent.iter().all(|name| !name.contains(['\n', '\r']));
+    told.then(|| Preload { backend: backend.to_owned(), modules, late, absent })
 }
 
 #[cfg(test)]
@@ -222,9 +234,13 @@ mod tests {
     #[test]
     fn a_list_is_remembered_as_it_was() {
         let list = |names: [&str; 2]| names.map(str::to_owned).to_vec();
-        let preload =
-            Preload { modules: list(["a", "a.b"]), late: list(["c", "d.e"]), ..Preload::from_text("a", "") };
-        assert_eq!(preload.to_text(), "a\na.b\n!c\n!d.e");
+        let preload = Preload {
+            modules: list(["a", "a.b"]),
+            late: list(["c", "d.e"]),
+            absent: list(["x.y", "z"]),
+            ..Preload::from_text("a", "")
+        };
+        assert_eq!(preload.to_text(), "a\na.b\n!c\n!d.e\n?x.y\n?z");
         assert_eq!(Preload::from_text("a", &preload.to_text()), preload);
         assert!(!Preload::from_text("a", "").serves() && Preload::from_text("a", "a").serves());
     }

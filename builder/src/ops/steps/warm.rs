@@ -15,7 +15,7 @@ use crate::pep517::{BuildSpec, Preload, backend_for, read_sample, sample_action}
 /// Bytes of a pyproject.toml that are read: a longer one is built cold.
 const LONGEST: u64 = 1 << 20;
 /// What the lists are remembered as; another one when they are made in another way.
-const NAMESPACE: &str = "preload 3";
+const NAMESPACE: &str = "preload 4";
 
 /// The lists of this run, by environment and backend.
 #[derive(Default)]
@@ -59,7 +59,10 @@ pub fn preload(steps: &Steps, spec: &BuildSpec, source: &TreeDigest, env: &Path)
     if seen.preload.is_none() && seen.builds == 2 {
         seen.preload = sample(steps, spec, &env, &backend);
     }
-    seen.preload.clone().filter(Preload::serves)
+    let preload = seen.preload.clone().filter(Preload::serves)?;
+    let tree = steps.machines.store.tree_path(source);
+    let has = |name: &String| tree.join(name).symlink_metadata().is_ok();
+    (!preload.absent.iter().any(has)).then_some(preload)
 }
 
 /// What a server of this environment will have loaded, if one build of it was

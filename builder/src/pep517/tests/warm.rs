@@ -95,6 +95,7 @@ fn modules_that_look_at_a_build_are_found() {
         ("late_above", "import late_below", true),
         ("late_below", "import os\nclass A:\n    x = [os.getenv(n) for n in ['pname']]", true),
         ("first_variable", "import os, random\nx = os.environ.get('pname'), random.random()", false),
+        ("first_absent", "import os\nx = os.path.isfile('none.txt')", false),
         ("first_source", "x = open('source.txt').read()", false),
         ("other_variable", "import os\nx = os.environ.get('HOME'), os.getcwd()", false),
         ("other_file", "import os\nx = open(__file__).read(), os.listdir('/'), os.stat('/')", false),
@@ -116,7 +117,8 @@ fn modules_that_look_at_a_build_are_found() {
          os.chdir(lib); sys.path.insert(0, lib)\n{}\
          os.chdir(source); open('source.txt', 'w').close()\n\
          looks = wheelwright_sample.Looks('.')\n\
-         import first_variable; assert not looks.found\n\
+         import first_variable, first_absent; assert not looks.found\n\
+         assert looks.absent == {{'none.txt'}}\n\
          import first_source; assert 'first_source' in looks.found\n\
          looks.watch_all(['pname']); assert not looks.found\n\
          os.environ['pname'] = 'x'\n\
