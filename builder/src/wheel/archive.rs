@@ -17,6 +17,7 @@ use crate::error::{Error, IoContext as _, Kind};
 use crate::tree::RelPath;
 
 mod read;
+mod state;
 mod write;
 
 pub use read::{Want, read, read_some};

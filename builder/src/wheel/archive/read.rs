@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use rayon::prelude::*;
 
+use super::state::decompressing;
 use super::{Archive, Bad, CENTRAL, END, END64, LOCAL, LOCATOR64, Limits, Member};
 use crate::error::Error;
 use crate::tree::RelPath;
@@ -340,11 +341,12 @@ fn inflate(archive: &Archive, span: (u64, u64), entry: &Entry) -> Result<Content
     let mut out = Vec::with_capacity(size.min(most) + 1);
     if let (Archive::Memory(bytes), 8) = (archive, entry.method) {
         let packed = &bytes[span.0 as usize..span.1 as usize];
-        let mut state = Decompress::new(false);
-        let status = state
-            .decompress_vec(packed, &mut out, FlushDecompress::Finish)
-            .map_err(|e| format!("it does not decompress: {e}"))?;
-        if status != Status::StreamEnd || state.total_in() != packed.len() as u64 {
+        let (status, used) = decompressing(|state| {
+            let status = state.decompress_vec(packed, &mut out, FlushDecompress::Finish);
+            (status, state.total_in())
+        });
+        let status = status.map_err(|e| format!("it does not decompress: {e}"))?;
+        if status != Status::StreamEnd || used != packed.len() as u64 {
             return Err(OTHER_SIZE.into());
         }
         let mut crc = Crc::new();
@@ -392,17 +394,16 @@ fn unpack(archive: &Archive, span: (u64, u64), (entry, sink): (&Entry, Sink<'_>)
             put(&piece)?;
         }
     } else {
-        inflate_pieces(archive, span, &mut put)?;
+        decompressing(|state| inflate_pieces(state, (archive, span), &mut put))?;
     }
     check(entry, done, &crc)
 }
 
 fn inflate_pieces(
-    archive: &Archive,
-    (start, end): (u64, u64),
+    state: &mut Decompress,
+    (archive, (start, end)): (&Archive, (u64, u64)),
     put: &mut dyn FnMut(&[u8]) -> Result<(), Bad>,
 ) -> Result<(), Bad> {
-    let mut state = Decompress::new(false);
     let mut out = vec![0; PIECE];
     let (mut at, mut input, mut used) = (start, archive.at(start, 0)?, 0);
     loop {

@@ -6,10 +6,11 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
-use flate2::{Compress, Compression, Crc, FlushCompress, Status};
+use flate2::{Compress, Crc, FlushCompress, Status};
 use rayon::prelude::*;
 
-use super::{Bad, CENTRAL, DATE, END, LEVEL, LOCAL, MOST_BYTES, MOST_MEMBERS, Member};
+use super::state::compressing;
+use super::{Bad, CENTRAL, DATE, END, LOCAL, MOST_BYTES, MOST_MEMBERS, Member};
 use crate::error::{Error, IoContext as _, Result};
 use crate::wheel::content::{Content, Reader, Spool};
 
@@ -74,9 +75,8 @@ fn pack_held(bytes: &[u8]) -> Packed {
     let mut crc = Crc::new();
     crc.update(bytes);
     let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 1000 + 64);
-    let mut state = Compress::new(Compression::new(LEVEL), false);
     // All input in one call: how input is cut into pieces can change deflate's output.
-    let status = state.compress_vec(bytes, &mut out, FlushCompress::Finish);
+    let status = compressing(|state| state.compress_vec(bytes, &mut out, FlushCompress::Finish));
     let shrunk = matches!(status, Ok(Status::StreamEnd)) && out.len() < bytes.len();
     Packed { data: shrunk.then(|| out.into()), crc: crc.sum() }
 }
@@ -85,9 +85,12 @@ fn pack_held(bytes: &[u8]) -> Packed {
 /// it from a whole, and with room for all it says, so that it never stops at
 /// another place.
 fn pack_pieces(content: &Content, spool: &Spool) -> Result<Packed> {
+    compressing(|state| pack_pieces_with(state, content, spool))
+}
+
+fn pack_pieces_with(state: &mut Compress, content: &Content, spool: &Spool) -> Result<Packed> {
     let doing = || "failed to compress a file of a wheel";
     let (mut reader, mut slot) = (content.reader()?, spool.slot(content.size())?);
-    let mut state = Compress::new(Compression::new(LEVEL), false);
     let (mut input, mut out, mut crc) = (vec![0; FIRST], vec![0; ROOM], Crc::new());
     let (mut left, mut part, mut shrunk) = (content.size(), FIRST, true);
     while left > 0 {
