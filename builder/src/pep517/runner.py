@@ -21,6 +21,8 @@ import sys
 import time
 
 LEGACY = "setuptools.build_meta:__legacy__"
+# Bytes of a member of a raw wheel that are worth being compressed.
+MUCH = 1 << 20
 OWN = ["wheelwright_" + name for name in ("toml", "requirements", "fork_server", "sample")]
 
 
@@ -48,7 +50,8 @@ def begin_again():
 
 def compress_fast(folder):
     """The caller writes every wheel anew: what is compressed into `folder` is
-    read once and need not be small. Only the size of that file changes."""
+    read once and need not be small, unless there is much of it. Only the size
+    of that file changes."""
     import zipfile
 
     writer = getattr(zipfile, "_ZipWriteFile", None)
@@ -61,7 +64,7 @@ def compress_fast(folder):
         inside = isinstance(name, str) and os.path.dirname(os.path.abspath(name)) == folder
         if inside and member.compress_type == zipfile.ZIP_DEFLATED:
             if getattr(member, "_compresslevel", 0) is None:
-                member._compresslevel = 1
+                member._compresslevel = 1 if member.file_size > MUCH else 0
         begin(self, archive, member, *more, **named)
 
     writer.__init__ = start
