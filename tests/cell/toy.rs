@@ -89,6 +89,7 @@ impl Toy {
             phases: Phases::new(),
             level: Level::Full,
             warm: None,
+            more: true,
             report_modules: false,
         };
         Self { spec, python, site }

@@ -32,7 +32,7 @@ fn served(bench: &Bench, program: &str, text: &str) -> Action {
     let order = r#"{"spec": "/build/job/program.py", "modules": ["json"], "late": []}"#.to_owned();
     let server = format!("{SERVER}{LEAVE}{text}{SERVE}");
     let files = [(path("job/server.py"), server.into_bytes())].into();
-    action.warm = Some(Warm { argv: argv("/build/job/server.py"), files, order });
+    action.warm = Some(Warm { argv: argv("/build/job/server.py"), files, order, more: true });
     action
 }
 
@@ -296,7 +296,7 @@ fn whatever_a_server_does_the_action_runs() {
             format!("{head}{words}\n        os._exit(0)\n")
         };
         let nonsense = says("call.send(b'\\xff' * 5000)");
-        let lies = says("call.send(b'code 0')");
+        let lies = says("call.send(b'code 0 1')");
         let silent = says("pass");
         let leaves = says("call.send(b'here'); receive(call)");
         let twice = says("call.send(b'here'); receive(call); call.send(b'here')");

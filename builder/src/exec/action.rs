@@ -98,6 +98,9 @@ pub struct Warm {
     pub files: BTreeMap<RelPath, Vec<u8>>,
     /// What the server is told for this action; only it understands it.
     pub order: String,
+    /// Whether another action is expected to want the same server: then what
+    /// that one needs is made while this one runs.
+    pub more: bool,
 }
 
 /// Bounds of one action. Breaking one is a result, never an error.

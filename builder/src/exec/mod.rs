@@ -26,9 +26,11 @@ pub trait Executor: Sync {
     fn execute(&self, action: &Action, stop: &Stop) -> Result<ActionResult, ExecError>;
 
     /// Starts the server that actions like this one may run in, should there be
-    /// room for another, and does not wait for it. Never an error: what is not
-    /// ready then is made when it is needed.
-    fn prepare(&self, _action: &Action, _stop: &Stop) {}
+    /// none yet and room for another; whether it did. Never an error: what is
+    /// not ready then is made when it is needed.
+    fn prepare(&self, _action: &Action, _stop: &Stop) -> bool {
+        false
+    }
 }
 
 /// Why an action could not even be tried.

@@ -4,10 +4,17 @@
 //! Knows keys, locks and realisations. Must never know what a step does
 //! (`steps` does) or who watches.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+mod ahead;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
+
+use ahead::Word;
 
 use crate::error::{Error, Result};
 use crate::event::{Ended, Event, Failure, StepKind};
@@ -27,8 +34,11 @@ pub trait Work: Sync {
     /// Runs the step; a failing package is a [`Failure`], never a panic.
     fn work(&self, step: &Step, inputs: &[&Realisation], talk: Talk<'_>) -> Worked;
 
-    /// A step whose source is on its way; `installs` are all its other inputs.
-    fn soon(&self, _step: &Step, _installs: &[&Realisation]) {}
+    /// A build that will run soon; `installs` are all its inputs but the source.
+    /// Whether something was started for it.
+    fn soon(&self, _step: &Step, _installs: &[&Realisation]) -> bool {
+        false
+    }
 
     /// Declared needs of a step, for the scheduler.
     fn needs(&self, step: &Step) -> Needs;
@@ -41,6 +51,9 @@ pub struct Talk<'a> {
     pub note: &'a dyn Fn(String),
     /// Bytes of a download so far and, if known, in all.
     pub bytes: &'a (dyn Fn(u64, Option<u64>) + Sync),
+    /// Of a build: whether another one, which has not begun yet, has the same
+    /// inputs but for its source.
+    pub more: bool,
 }
 
 /// What a step needs of the machine.
@@ -120,6 +133,11 @@ struct Running<'a> {
     stop: &'a AtomicBool,
     results: Vec<OnceLock<Realisation>>,
     events: Mutex<mpsc::Sender<Event>>,
+    words: Mutex<mpsc::Sender<Word>>,
+    /// Nothing runs any more.
+    over: AtomicBool,
+    /// Builds that have not begun, by their inputs but for the source.
+    alike: BTreeMap<Vec<usize>, AtomicUsize>,
     started: Instant,
     /// Steps whose time is known and not guessed.
     timed: BTreeSet<usize>,
@@ -135,6 +153,7 @@ pub fn run(
 ) -> Result<Ran> {
     let known = look_up(plan, store)?;
     let (sender, receiver) = mpsc::channel();
+    let (words, heard) = mpsc::channel();
     let mut running = Running {
         plan,
         store,
@@ -142,6 +161,9 @@ pub fn run(
         stop,
         results: plan.steps.iter().map(|_| OnceLock::new()).collect(),
         events: Mutex::new(sender),
+        words: Mutex::new(words),
+        over: AtomicBool::new(false),
+        alike: ahead::alike(plan, &known.missing),
         started: Instant::now(),
         timed: BTreeSet::new(),
     };
@@ -170,6 +192,10 @@ pub fn run(
     let fates = std::thread::scope(|scope| {
         // No thread for what is over at once.
         let worker = if tasks.is_empty() { Ok(work()) } else { Err(scope.spawn(work)) };
+        if worker.is_err() {
+            let (running, builds) = (&running, builds(plan, &known.missing, &paths));
+            scope.spawn(move || running.ahead(builds, heard));
+        }
         for event in receiver {
             watch(&event);
         }
@@ -184,6 +210,14 @@ pub fn run(
         ..Report::default()
     };
     Ok(Ran { report, realised: running.results.into_iter().map(OnceLock::into_inner).collect() })
+}
+
+/// The builds among the missing steps, the most urgent first.
+fn builds(plan: &Plan, missing: &[usize], paths: &[Duration]) -> VecDeque<usize> {
+    let all = missing.iter().zip(paths).filter(|(step, _)| plan.steps[**step].kind == StepKind::Build);
+    let mut all: Vec<_> = all.map(|(&step, &path)| (Reverse(path), step)).collect();
+    all.sort_unstable();
+    all.into_iter().map(|(_, step)| step).collect()
 }
 
 fn stopped() -> Error {
@@ -276,13 +310,16 @@ fn guess(kind: StepKind) -> Duration {
     })
 }
 
-/// Ends the watcher's loop: the only sender is replaced by a dead one.
+/// Ends the loops that listen: the only senders are replaced by dead ones.
 struct Close<'a>(&'a Running<'a>);
 
 impl Drop for Close<'_> {
     fn drop(&mut self) {
         let (dead, _) = mpsc::channel();
         *self.0.events.lock().expect("no holder of this lock panics") = dead;
+        let (dead, _) = mpsc::channel();
+        *self.0.words.lock().expect("no holder of this lock panics") = dead;
+        self.0.over.store(true, Ordering::Relaxed);
     }
 }
 
@@ -291,6 +328,11 @@ impl Running<'_> {
         let events = self.events.lock().expect("no holder of this lock panics");
         // The watcher only goes away when the run is over.
         let _ = events.send(event);
+    }
+
+    fn say(&self, word: Word) {
+        // Nobody listens where there are no builds.
+        let _ = self.words.lock().expect("no holder of this lock panics").send(word);
     }
 
     fn skipped(&self, i: usize, because: usize, expected: Duration) {
@@ -356,6 +398,7 @@ impl Running<'_> {
             .iter()
             .map(|input| self.results[input.step].get().expect("a task starts after what it needs"))
             .collect();
+        let more = self.begins(step);
         let say = |text: String| self.send(Event::Note { step: i, text });
         let mut on_wait = |who: &str| {
             say(format!("{} of {}: {who} is making it, waiting", step.kind.word(), step.package));
@@ -376,11 +419,13 @@ impl Running<'_> {
         let (realisation, ended) = match before {
             Some(found) => (found, Ended::Identical),
             None => {
-                if step.kind == StepKind::Fetch {
-                    self.announce(step);
+                match step.kind {
+                    StepKind::Fetch => self.say(Word::Source(i)),
+                    StepKind::Build => self.say(Word::Build(i)),
+                    _ => {}
                 }
                 let bytes = |done, total| self.send(Event::Bytes { step: i, done, total });
-                (self.work.work(step, &inputs, Talk { note: &say, bytes: &bytes })?, Ended::Done)
+                (self.work.work(step, &inputs, Talk { note: &say, bytes: &bytes, more })?, Ended::Done)
             }
         };
         self.store
@@ -395,20 +440,6 @@ impl Running<'_> {
             })
             .map_err(broken)?;
         Ok((realisation, ended))
-    }
-}
-
-impl Running<'_> {
-    /// Tells of the build that waits for a download and for nothing else.
-    fn announce(&self, fetch: &Step) {
-        let Some(build) = self.plan.of.get(&(fetch.recipe, StepKind::Build)) else { return };
-        let build = &self.plan.steps[*build];
-        let installs =
-            build.inputs.iter().filter(|input| self.plan.steps[input.step].kind != StepKind::Source);
-        let installs: Option<Vec<_>> = installs.map(|input| self.results[input.step].get()).collect();
-        if let Some(installs) = installs {
-            self.work.soon(build, &installs);
-        }
     }
 }
 
@@ -434,6 +465,3 @@ fn held(realisation: &Realisation) -> Option<Input> {
         Output::Passed => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

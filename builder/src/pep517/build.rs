@@ -59,6 +59,8 @@ pub struct BuildSpec {
     pub level: Level,
     /// What a warm server has loaded, when one may run this.
     pub warm: Option<Preload>,
+    /// Whether other builds in the same environment are still to come.
+    pub more: bool,
     /// Whether the answer says which modules were imported.
     pub report_modules: bool,
 }
@@ -110,7 +112,7 @@ pub fn build_action(spec: &BuildSpec) -> Action {
         level: spec.level,
         limits: limits(&spec.build, Limits::default()),
         label: spec.label.clone(),
-        warm: spec.warm.as_ref().map(warm::server),
+        warm: spec.warm.as_ref().map(|preload| warm::server(preload, spec.more)),
     }
 }
 
@@ -269,6 +271,7 @@ mod tests {
             phases: Phases::new(),
             level: Level::Full,
             warm: None,
+            more: false,
             report_modules: false,
         }
     }

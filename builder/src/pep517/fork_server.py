@@ -225,9 +225,11 @@ class Server:
                     # It ends by itself; not ended so, it is no success.
                     os._exit(1)
             os.close(log)
-            _, status = os.waitpid(child, 0)
-            word = "signal {}".format(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else None
-            call.send((word or "code {}".format(os.WEXITSTATUS(status))).encode("ascii"))
+            _, status, used = os.wait4(child, 0)
+            word, number = "code", os.WEXITSTATUS(status)
+            if os.WIFSIGNALED(status):
+                word, number = "signal", os.WTERMSIG(status)
+            call.send("{} {} {}".format(word, number, used.ru_maxrss).encode("ascii"))
         finally:
             os._exit(0)
 

@@ -130,6 +130,7 @@ pub(crate) fn spec() -> BuildSpec {
         phases: Phases::new(),
         level: Level::Env,
         warm: None,
+        more: false,
         report_modules: false,
     }
 }

@@ -115,7 +115,7 @@ fn is_module(name: &str) -> bool {
 }
 
 /// The server that an action may run in.
-pub(super) fn server(preload: &Preload) -> Warm {
+pub(super) fn server(preload: &Preload, more: bool) -> Warm {
     let mut argv = runner_argv();
     let order = serde_json::json!({ "spec": argv.last(), "modules": preload.modules, "late": preload.late });
     argv.push("serve".to_owned());
@@ -126,7 +126,7 @@ pub(super) fn server(preload: &Preload) -> Warm {
     files.insert(below("job/wheelwright_fork_server.py"), FORK_SERVER.as_bytes().to_vec());
     // Not read: servers of other backends are other servers.
     files.insert(below("job/backend"), preload.backend.clone().into_bytes());
-    Warm { argv, files, order: order.to_string() }
+    Warm { argv, files, order: order.to_string(), more }
 }
 
 /// The action that finds out which modules a backend imports while it builds a

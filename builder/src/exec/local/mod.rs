@@ -104,8 +104,8 @@ impl Executor for Local {
         self.0.execute(action, stop)
     }
 
-    fn prepare(&self, action: &Action, stop: &Stop) {
-        self.0.prepare(action, stop);
+    fn prepare(&self, action: &Action, stop: &Stop) -> bool {
+        self.0.prepare(action, stop)
     }
 }
 

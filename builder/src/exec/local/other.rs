@@ -26,7 +26,9 @@ impl Local {
     }
 
     /// Nothing could be ready.
-    pub fn prepare(&self, _: &Action, _: &Stop) {}
+    pub fn prepare(&self, _: &Action, _: &Stop) -> bool {
+        false
+    }
 }
 
 /// There is no init here.

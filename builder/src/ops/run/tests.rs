@@ -86,6 +86,100 @@ fn two_steps_with_one_key_are_made_once_and_then_both_known() {
     assert_eq!(look_up(&twins, &store).unwrap().missing, Vec::<usize>::new());
 }
 
+/// An install, and builds with a source each that need it.
+fn builds(names: &[&str]) -> Plan {
+    let step = |name: &str, kind, inputs: &[usize]| {
+        let mut spec = KeyWriter::new();
+        spec.part("name", name);
+        let input = |&step| crate::plan::Input { step, role: "before".into() };
+        Step::made_up(RecipeId(0), kind, (spec, inputs.iter().map(input).collect()))
+    };
+    let mut steps = vec![step("install", StepKind::Install, &[])];
+    for name in names {
+        let source = steps.len();
+        steps.push(step(&format!("source of {name}"), StepKind::Source, &[]));
+        steps.push(step(name, StepKind::Build, &[source, 0]));
+    }
+    let goals = (0..steps.len()).filter(|&i| steps[i].kind == StepKind::Build).collect();
+    Plan { goals, steps, of: BTreeMap::new() }
+}
+
+/// Tells of which builds it was told beforehand.
+struct Listens<F>(Mutex<mpsc::Sender<StepKey>>, F);
+
+impl<F: Fn(&Step, Talk<'_>) -> Worked + Sync> Work for Listens<F> {
+    fn work(&self, step: &Step, _: &[&Realisation], talk: Talk<'_>) -> Worked {
+        (self.1)(step, talk)
+    }
+
+    fn soon(&self, step: &Step, installs: &[&Realisation]) -> bool {
+        assert_eq!(installs.len(), 1);
+        self.0.lock().unwrap().send(step.key).unwrap();
+        true
+    }
+
+    fn needs(&self, _: &Step) -> Needs {
+        Needs::default()
+    }
+}
+
+const ONE: Options = Options { lanes: Lanes { jobs: 1, ..OPTIONS.lanes } };
+
+#[test]
+fn a_build_that_begins_lets_the_next_ones_be_prepared() {
+    let (_dir, store) = store();
+    let (plan, stop) = (builds(&["a", "b", "c", "d", "e"]), AtomicBool::new(false));
+    let (sender, told) = mpsc::channel();
+    let (told, began, first) = (Mutex::new(told), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let work = Listens(Mutex::new(sender), |step: &Step, _: Talk<'_>| {
+        if step.kind == StepKind::Build {
+            let mut began = began.lock().unwrap();
+            began.push(step.key);
+            if began.len() == 1 {
+                let told = told.lock().unwrap();
+                let next = || told.recv_timeout(Duration::from_secs(60)).expect("two are prepared");
+                first.lock().unwrap().extend([next(), next()]);
+                assert!(told.try_recv().is_err(), "a run that builds one may build no more");
+            }
+        }
+        passed()
+    });
+    run(&plan, &store, &work, (&ONE, &stop), &mut |_| {}).unwrap();
+    let (began, first) = (began.into_inner().unwrap(), first.into_inner().unwrap());
+    assert_eq!((began.len(), &first[..]), (5, &began[1..3]), "those that begin next");
+}
+
+#[test]
+fn nothing_is_prepared_when_nothing_is_built() {
+    let (_dir, store) = store();
+    let (plan, stop) = (builds(&["a", "b", "c"]), AtomicBool::new(false));
+    let (sender, told) = mpsc::channel();
+    let sources = Listens(Mutex::new(sender), |step: &Step, _: Talk<'_>| match step.kind {
+        StepKind::Source => Err(Box::new(Failure::from(Error::input("no such source")))),
+        _ => passed(),
+    });
+    run(&plan, &store, &sources, (&OPTIONS, &stop), &mut |_| {}).unwrap();
+    drop(sources);
+    assert!(told.recv().is_err());
+}
+
+#[test]
+fn a_build_is_told_whether_others_like_it_are_to_come() {
+    let (_dir, store) = store();
+    let (plan, stop) = (builds(&["a", "b", "c"]), AtomicBool::new(false));
+    let (sender, _told) = mpsc::channel();
+    let more = Mutex::new(Vec::new());
+    let work = Listens(Mutex::new(sender), |step: &Step, talk: Talk<'_>| {
+        more.lock().unwrap().push((step.kind, talk.more));
+        passed()
+    });
+    run(&plan, &store, &work, (&ONE, &stop), &mut |_| {}).unwrap();
+    let more = more.into_inner().unwrap();
+    let of_builds = more.iter().filter(|(kind, _)| *kind == StepKind::Build).map(|(_, more)| *more);
+    assert_eq!(of_builds.collect::<Vec<_>>(), [true, true, false]);
+    assert!(more.iter().all(|(kind, more)| *kind == StepKind::Build || !more));
+}
+
 #[test]
 fn bytes_are_told_with_their_step() {
     let (_dir, store) = store();

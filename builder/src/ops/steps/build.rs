@@ -26,7 +26,7 @@ use crate::store::realisation::{Output, Realisation};
 use crate::wheel;
 
 /// Builds one package.
-pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
+pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation], more: bool) -> Worked {
     let start = Instant::now();
     let recipe = steps.recipe(step);
     if let Some(unsupported) = unsupported(recipe) {
@@ -37,6 +37,7 @@ pub fn build(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     let env = environment(machines, &inputs[1..], Purpose::Build).map_err(broken)?;
     let mut spec = spec(steps, step, (*tree, inputs[0].epoch.unwrap_or(source::OLDEST)), &env)?;
     spec.warm = warm::preload(steps, &spec, tree, &env);
+    spec.more = more;
     let executor = machines.executor().map_err(broken)?;
     let mut action = build_action(&spec);
     let mut result = executor.execute(&action, &machines.stop).map_err(broken)?;
@@ -109,20 +110,20 @@ fn spec(
         phases: recipe.phases.clone(),
         level: machines.level,
         warm: None,
+        more: false,
         report_modules: false,
     })
 }
 
-/// A build's source is on its way: its fork server may start meanwhile.
-pub fn soon(steps: &Steps, step: &Step, installs: &[&Realisation]) {
-    let Some(env) = super::env::ready(steps.machines, installs) else { return };
+/// Starts the fork server of a build that will run soon, if it will have one
+/// that is not there yet; whether it did.
+pub fn soon(steps: &Steps, step: &Step, installs: &[&Realisation]) -> Option<bool> {
+    let env = super::env::ready(steps.machines, installs)?;
     // What is not known yet decides nothing about a server.
-    let Ok(mut spec) = spec(steps, step, (TreeDigest(Digest::of(b"")), source::OLDEST), &env) else { return };
-    let Some(preload) = warm::expected(steps, &spec, &env) else { return };
-    spec.warm = Some(preload);
-    if let Ok(executor) = steps.machines.executor() {
-        executor.prepare(&build_action(&spec), &steps.machines.stop);
-    }
+    let mut spec = spec(steps, step, (TreeDigest(Digest::of(b"")), source::OLDEST), &env).ok()?;
+    spec.warm = Some(warm::expected(steps, &spec, &env)?);
+    let executor = steps.machines.executor().ok()?;
+    Some(executor.prepare(&build_action(&spec), &steps.machines.stop))
 }
 
 fn subject(steps: &Steps, recipe: &Recipe) -> Subject {

@@ -107,7 +107,7 @@ impl Work for Steps<'_> {
         let worked = match step.kind {
             StepKind::Fetch => fetch::fetch(self, step, talk),
             StepKind::Source => source::source(self, step, inputs),
-            StepKind::Build => build::build(self, step, inputs),
+            StepKind::Build => build::build(self, step, inputs, talk.more),
             StepKind::Finish => finish::finish(self, step, inputs, talk.note),
             StepKind::Install => finish::install(self, step, inputs),
             StepKind::Verify => finish::verify(self, step, inputs),
@@ -121,8 +121,8 @@ impl Work for Steps<'_> {
         worked.map_err(|failure| failure::told_where(failure, self.recipe(step)))
     }
 
-    fn soon(&self, step: &Step, installs: &[&Realisation]) {
-        build::soon(self, step, installs);
+    fn soon(&self, step: &Step, installs: &[&Realisation]) -> bool {
+        build::soon(self, step, installs).unwrap_or(false)
     }
 
     fn needs(&self, step: &Step) -> Needs {

@@ -24,8 +24,9 @@ use crate::exec::log::Log;
 
 /// What came of a call.
 pub(super) enum Called {
-    /// The child ran to its end, or the run was stopped.
-    Ended(Outcome),
+    /// The child ran to its end, or the run was stopped. With the most memory
+    /// that it says one of its processes had, bytes.
+    Ended(Outcome, Option<u64>),
     /// It did not; whether the next one would not either.
     Lost { for_good: bool, because: String },
 }
@@ -34,7 +35,8 @@ pub(super) enum Called {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Said {
     Here,
-    Ended(Exit),
+    /// And kilobytes of memory.
+    Ended(Exit, u64),
     No(String),
 }
 
@@ -44,8 +46,14 @@ pub(super) fn read(packet: &[u8]) -> Option<Said> {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     Some(match word {
         "here" => Said::Here,
-        "code" => Said::Ended(Exit::Code(rest.parse().ok()?)),
-        "signal" => Said::Ended(Exit::Signal(rest.parse().ok()?)),
+        "code" | "signal" => {
+            let (number, memory) = rest.split_once(' ')?;
+            let exit = match word {
+                "code" => Exit::Code(number.parse().ok()?),
+                _ => Exit::Signal(number.parse().ok()?),
+            };
+            Said::Ended(exit, memory.parse().ok()?)
+        }
         "no" => Said::No(plain(rest)),
         _ => return None,
     })
@@ -69,6 +77,7 @@ struct Calling<'a> {
     log: Log,
     build: Option<OwnedFd>,
     end: Option<Exit>,
+    peak: Option<u64>,
     /// Whether the next call would be lost, too, and why.
     lost: Option<(bool, String)>,
 }
@@ -96,6 +105,7 @@ pub(super) fn call(
         log: Log::new(watch.limits.log),
         build: None,
         end: None,
+        peak: None,
         lost: None,
     };
     let cut = calling.follow(watch)?;
@@ -237,7 +247,10 @@ impl Calling<'_> {
             return Ok(());
         }
         match read(&inbox.packet()) {
-            Some(Said::Ended(exit)) if self.build.is_some() => self.end = Some(exit),
+            Some(Said::Ended(exit, memory)) if self.build.is_some() => {
+                self.end = Some(exit);
+                self.peak = Some(memory.saturating_mul(1 << 10));
+            }
             Some(Said::No(because)) => self.lose(true, because),
             _ => self.lose(false, "its fork server said nonsense"),
         }
@@ -259,7 +272,8 @@ impl Calling<'_> {
                 return Called::Lost { for_good, because };
             }
         };
-        Called::Ended(Outcome { end: End::Exit(exit), build: self.build, log: self.log.finish() })
+        let outcome = Outcome { end: End::Exit(exit), build: self.build, log: self.log.finish() };
+        Called::Ended(outcome, self.peak)
     }
 }
 
@@ -277,13 +291,13 @@ mod tests {
     #[test]
     fn what_a_server_says_is_read_as_foreign_words() {
         assert_eq!(read(b"here"), Some(Said::Here));
-        assert_eq!(read(b"code 0"), Some(Said::Ended(Exit::Code(0))));
-        assert_eq!(read(b"signal 11"), Some(Said::Ended(Exit::Signal(11))));
+        assert_eq!(read(b"code 0 2048"), Some(Said::Ended(Exit::Code(0), 2048)));
+        assert_eq!(read(b"signal 11 0"), Some(Said::Ended(Exit::Signal(11), 0)));
         assert_eq!(read(b"no it has threads"), Some(Said::No("it has threads".to_owned())));
         assert_eq!(read(b"no \x1b[2Jway\n"), Some(Said::No("[2Jway".to_owned())));
         let long = format!("no {}", "x".repeat(1000));
         assert_eq!(read(long.as_bytes()), Some(Said::No("x".repeat(200))));
-        for wrong in [&b""[..], b"code", b"code x", b"hello", b"\xff"] {
+        for wrong in [&b""[..], b"code", b"code 0", b"code x 1", b"code 0 -1", b"hello", b"\xff"] {
             assert_eq!(read(wrong), None);
         }
     }

@@ -120,16 +120,17 @@ impl Local {
     }
 
     /// See `Executor::prepare`.
-    pub fn prepare(&self, action: &Action, stop: &Stop) {
+    pub fn prepare(&self, action: &Action, stop: &Stop) -> bool {
         let fits = action.level == Level::Full && orders::in_memory(self, action);
         let Some(warm) = action.warm.as_ref().filter(|_| fits && !self.noexec && !stop.is_stopped()) else {
-            return;
+            return false;
         };
-        if self.servers.has_room()
-            && let Ok(server) = self.servers.get(self, action, (warm, stop))
-        {
-            self.servers.make_ahead(&server, self.wanted(action, warm), (&self.groups, stop));
+        if !self.servers.may_start(action, warm) {
+            return false;
         }
+        let Ok(server) = self.servers.get(self, action, (warm, stop)) else { return false };
+        self.servers.make_ahead(&server, self.wanted(action, warm), stop);
+        true
     }
 
     /// In a child of a fork server. A reason instead of a result: it is still
@@ -147,9 +148,9 @@ impl Local {
         let wanted = self.wanted(action, warm);
         let made = match server.take(&wanted) {
             Some(standby) => Made::Ready(standby),
-            None => standby::make(&server, wanted.clone(), &self.groups, stop)?,
+            None => standby::make(&server, wanted.clone(), stop)?,
         };
-        let mut standby = match made {
+        let standby = match made {
             Made::Ready(standby) => *standby,
             Made::Stopped => return Ok(Err("the run is to stop".to_owned())),
             Made::Lost { for_good, because } => {
@@ -157,16 +158,14 @@ impl Local {
                 return Ok(Err(because));
             }
         };
-        self.servers.make_ahead(&server, wanted, (&self.groups, stop));
-        let group = standby.group.take();
-        let (spec, source) = orders::called(self, action)?;
-        let watch = Watch { limits: &action.limits, stop, group: group.as_ref() };
-        let called = calling::call((&server, standby), (&spec, source.as_ref()), &watch);
-        if let Some(group) = &group {
-            group.end();
+        if warm.more {
+            self.servers.make_ahead(&server, wanted, stop);
         }
-        let outcome = match called? {
-            Called::Ended(outcome) => outcome,
+        let (spec, source) = orders::called(self, action)?;
+        let watch = Watch { limits: &action.limits, stop, group: None };
+        let called = calling::call((&server, standby), (&spec, source.as_ref()), &watch)?;
+        let (outcome, peak_memory) = match called {
+            Called::Ended(outcome, peak) => (outcome, peak),
             Called::Lost { for_good, because } => {
                 self.servers.give_up(&server, for_good);
                 return Ok(Err(because));
@@ -189,7 +188,7 @@ impl Local {
             log: outcome.log.0,
             log_dropped: outcome.log.1,
             took: Duration::ZERO,
-            peak_memory: group.as_ref().and_then(cgroup::Group::peak),
+            peak_memory,
             warmth: Warmth::Warm,
             level: action.level,
             kept: None,
@@ -198,11 +197,7 @@ impl Local {
     }
 
     fn wanted(&self, action: &Action, warm: &Warm) -> Wanted {
-        Wanted {
-            cell: orders::waiting(self, action),
-            order: warm.order.clone(),
-            limits: action.limits.clone(),
-        }
+        Wanted { cell: orders::waiting(self, action), order: warm.order.clone() }
     }
 
     /// An empty folder for what an action leaves.

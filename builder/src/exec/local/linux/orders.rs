@@ -86,11 +86,11 @@ fn bounds(action: &Action) -> Bounds {
     }
 }
 
-/// Of a server, which also counts what runs in the cells of its children. The
-/// limits of these are lower; what it may hold itself its control group says.
-fn server_bounds(local: &Local, action: &Action) -> Bounds {
+/// Processes of a server and in the cells of its children. The limits of these
+/// are lower.
+pub(super) fn processes(local: &Local, action: &Action) -> u64 {
     let all = u64::try_from(local.options.jobs).unwrap_or(u64::MAX).saturating_add(1);
-    Bounds { processes: action.limits.processes.saturating_mul(all), ..Bounds::default() }
+    action.limits.processes.saturating_mul(all)
 }
 
 fn wire_files(files: &BTreeMap<RelPath, Vec<u8>>) -> Vec<(String, Vec<u8>)> {
@@ -244,7 +244,8 @@ pub(super) fn server(local: &Local, action: &Action, warm: &Warm, work: &Path) -
         files: wire_files(&warm.files),
         root: Some(domain_root(local, action, work)?),
         serves: true,
-        bounds: server_bounds(local, action),
+        // What it may hold itself its control group says.
+        bounds: Bounds { processes: processes(local, action), ..Bounds::default() },
         ..plain(action)
     })
 }

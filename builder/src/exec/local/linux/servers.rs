@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, socketpair};
 
-use super::cgroup::{Group, Groups};
+use super::cgroup::Group;
 use super::init::MARKER;
 use super::spec::{Spec, Wire};
 use super::standby::{self, Made, Standby, Wanted};
@@ -30,7 +30,7 @@ use crate::tree::RelPath;
 const MOST: u64 = 16;
 /// What one is expected to hold, bytes.
 const EACH: u64 = 96 << 20;
-/// What one may hold where groups can be made, bytes.
+/// What one may hold itself where groups can be made, bytes.
 const LIMIT: u64 = 1 << 30;
 /// How long a server may take to come up, or to go.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -64,6 +64,8 @@ struct Kind {
     view: HostView,
     files: BTreeMap<RelPath, Vec<u8>>,
     cwd: String,
+    /// Bytes and processes: of all children of one server together.
+    bounds: (u64, u64),
 }
 
 impl Kind {
@@ -76,6 +78,7 @@ impl Kind {
             view: action.view,
             files: warm.files.clone(),
             cwd: action.cwd.clone(),
+            bounds: (action.limits.memory, action.limits.processes),
         }
     }
 }
@@ -145,9 +148,11 @@ impl Servers {
         }
     }
 
-    /// Whether one more server would not cost another its place.
-    pub fn has_room(&self) -> bool {
-        self.pool().live.len() < self.most
+    /// Whether there is no server yet for this action, and one more would not
+    /// cost another its place.
+    pub fn may_start(&self, action: &Action, warm: &Warm) -> bool {
+        let (kind, pool) = (Kind::of(action, warm), self.pool());
+        pool.live.len() < self.most && !pool.live.iter().any(|server| server.kind == kind)
     }
 
     fn room_for(
@@ -176,7 +181,7 @@ impl Servers {
     }
 
     /// Makes what the next call of this server needs, meanwhile.
-    pub fn make_ahead(&self, server: &Arc<Server>, wanted: Wanted, (groups, stop): (&Groups, &Stop)) {
+    pub fn make_ahead(&self, server: &Arc<Server>, wanted: Wanted, stop: &Stop) {
         {
             let mut next = server.next();
             if !matches!(*next, Next::Nothing) {
@@ -184,11 +189,11 @@ impl Servers {
             }
             *next = Next::Coming;
         }
-        let (server, groups, stop) = (Arc::clone(server), groups.clone(), stop.clone());
+        let (server, stop) = (Arc::clone(server), stop.clone());
         let mut pool = self.pool();
         pool.ahead.retain(|thread| !thread.is_finished());
         pool.ahead.push(std::thread::spawn(move || {
-            let made = standby::make(&server, wanted, &groups, &stop);
+            let made = standby::make(&server, wanted, &stop);
             *server.next() = match made {
                 Ok(Made::Ready(made)) => Next::Waits(made),
                 // Whatever is wrong here is met by the next call, which tells.
@@ -282,7 +287,14 @@ impl Domain {
         let (serve, stdin) = pair(SocketType::SEQPACKET)?;
         let exe = local.options.init_exe.clone();
         let child = keeper.run(move || spawn(&exe, theirs)).doing(doing)?;
-        let limits = Limits { memory: LIMIT, ..action.limits.clone() };
+        // Its children stay in its group: to put each into one of its own takes
+        // longer than a small build. One that takes what another needs makes
+        // both run again, as processes with groups of their own.
+        let limits = Limits {
+            memory: LIMIT.saturating_add(action.limits.memory),
+            processes: orders::processes(local, action),
+            ..action.limits.clone()
+        };
         let domain = Self {
             control: Mutex::new(control),
             serve: Mutex::new(serve),

@@ -1,44 +1,32 @@
 //! A cell and a child of a fork server, made ahead of need.
 //!
-//! Knows what is slow and depends on no action: namespaces, mounts, a fork,
-//! and the wait until the kernel has put a process into a group. Must never
-//! let an action have one that was made for other limits.
+//! Knows what is slow and depends on no action: namespaces, mounts, a fork.
+//! Must never let an action have one that was made for another kind of cell.
 
 use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use super::calling::{Said, read};
-use super::cgroup::{Group, Groups};
 use super::servers::Server;
 use super::spec::{Spec, Wire};
 use super::talk::{Inbox, Message};
 use crate::error::{IoContext, Result};
 use crate::exec::Stop;
-use crate::exec::action::Limits;
 
 /// How long to wait for a server that has more orders than it takes.
 const AGAIN: Duration = Duration::from_millis(5);
 
 /// What one is made for.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Wanted {
     /// The cell, without what is placed in it.
     pub cell: Spec,
     /// What the server is told.
     pub order: String,
-    /// Bounds of the group.
-    pub limits: Limits,
-}
-
-impl Wanted {
-    fn is_same(&self, other: &Self) -> bool {
-        let bounds = |limits: &Limits| (limits.memory, limits.processes);
-        self.order == other.order && self.cell == other.cell && bounds(&self.limits) == bounds(&other.limits)
-    }
 }
 
 /// One that waits.
@@ -52,14 +40,12 @@ pub(super) struct Standby {
     pub call: OwnedFd,
     /// What the child will print.
     pub output: PipeReader,
-    /// Both are in it, where groups can be made.
-    pub group: Option<Group>,
 }
 
 impl Standby {
     /// Whether it may have this action.
     pub fn fits(&self, wanted: &Wanted) -> bool {
-        self.wanted.is_same(wanted)
+        self.wanted == *wanted
     }
 }
 
@@ -77,18 +63,15 @@ fn lost(for_good: bool, because: impl Into<String>) -> Result<Made> {
     Ok(Made::Lost { for_good, because: because.into() })
 }
 
-/// Orders both and waits until they are where they belong.
+/// Orders both and waits until they wait.
 ///
 /// # Errors
 /// When this process has no descriptor or memory left.
-pub(super) fn make(server: &Server, wanted: Wanted, groups: &Groups, stop: &Stop) -> Result<Made> {
+pub(super) fn make(server: &Server, wanted: Wanted, stop: &Stop) -> Result<Made> {
     let doing = || "failed to call a fork server";
     let pair = |kind| socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).doing(doing);
     let (cell, cell_theirs) = pair(SocketType::STREAM)?;
     let (call, call_theirs) = pair(SocketType::SEQPACKET)?;
-    // Whoever writes is told by the kernel, with the pid it has here.
-    sockopt::set_socket_passcred(&cell, true).doing(doing)?;
-    sockopt::set_socket_passcred(&call, true).doing(doing)?;
     let (output, log_theirs) = io::pipe().doing(doing)?;
     let order = serde_json::json!({ "order": wanted.order }).to_string();
     if server.order_cell(&wanted.cell, &[cell_theirs.as_fd()]).is_err() {
@@ -96,8 +79,7 @@ pub(super) fn make(server: &Server, wanted: Wanted, groups: &Groups, stop: &Stop
     }
     drop(cell_theirs);
     let mut theirs = Some((call_theirs, log_theirs));
-    let group = groups.make(&wanted.limits);
-    let mut standby = Standby { wanted, cell, inbox: Inbox::default(), call, output, group };
+    let mut standby = Standby { wanted, cell, inbox: Inbox::default(), call, output };
     let (mut cell_waits, mut child_waits) = (false, false);
     let deadline = Instant::now() + server.patience;
     while !(cell_waits && child_waits) {
@@ -148,42 +130,30 @@ impl Standby {
         Ok(all.map(|fd| fd.is_some() && answers.next().unwrap_or(false)))
     }
 
-    /// `None`: its init waits, in the group. Else why there is no cell.
+    /// `None`: its init waits. Else why there is no cell.
     fn hear_cell(&mut self) -> Result<Option<(bool, String)>> {
         if !self.inbox.fill(&self.cell).doing(|| "failed to hear from the init of a cell")? {
             return Ok(Some((false, "the init of its cell died".to_owned())));
         }
         let message = self.inbox.frame().and_then(|frame| Message::take(&mut &frame[..]));
         Ok(match message {
-            Some(Message::Init(_)) => {
-                self.group(self.inbox.sender);
-                None
-            }
+            Some(Message::Init(_)) => None,
             // What a cell of its own meets the same way, it will tell.
             Some(Message::Failed(_, doing, because)) => Some((true, format!("{doing}: {because}"))),
             _ => Some((true, "the init of a cell said nonsense".to_owned())),
         })
     }
 
-    /// `None`: it waits, in the group. Else why there is none.
+    /// `None`: it waits. Else why there is none.
     fn hear_child(&mut self) -> Result<Option<(bool, String)>> {
         let mut inbox = Inbox::default();
         if !inbox.fill(&self.call).doing(|| "failed to hear from a fork server")? {
             return Ok(Some((false, "its fork server, or the child of it, died".to_owned())));
         }
         Ok(match read(&inbox.packet()) {
-            Some(Said::Here) => {
-                self.group(inbox.sender);
-                None
-            }
+            Some(Said::Here) => None,
             Some(Said::No(because)) => Some((true, because)),
             _ => Some((false, "its fork server said nonsense".to_owned())),
         })
-    }
-
-    fn group(&self, pid: Option<u64>) {
-        if let (Some(group), Some(pid)) = (&self.group, pid) {
-            group.add(pid);
-        }
     }
 }

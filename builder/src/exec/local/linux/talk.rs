@@ -88,15 +88,13 @@ pub(super) struct Inbox {
     bytes: Vec<u8>,
     /// Descriptors in order of arrival, close-on-exec.
     pub fds: Vec<OwnedFd>,
-    /// Who wrote what came last, by its pid here, where the socket was asked to tell.
-    pub sender: Option<u64>,
 }
 
 impl Inbox {
     /// Reads once, blocking unless the socket is ready. `false` at the end.
     pub fn fill(&mut self, socket: impl AsFd) -> io::Result<bool> {
         let mut buffer = vec![0u8; 1 << 16];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS), ScmCredentials(1))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let got = loop {
             let mut into = [IoSliceMut::new(&mut buffer)];
@@ -109,12 +107,8 @@ impl Inbox {
             }
         };
         for message in control.drain() {
-            match message {
-                RecvAncillaryMessage::ScmRights(fds) => self.fds.extend(fds),
-                RecvAncillaryMessage::ScmCredentials(who) => {
-                    self.sender = u64::try_from(who.pid.as_raw_nonzero().get()).ok();
-                }
-                _ => {}
+            if let RecvAncillaryMessage::ScmRights(fds) = message {
+                self.fds.extend(fds);
             }
         }
         self.bytes.extend_from_slice(&buffer[..got]);
