@@ -7,11 +7,11 @@
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::Shutdown;
 
+use super::ready::ready;
 use super::seccomp;
 use super::servers::Server;
 use super::spec::{Bounds, Spec, Wire};
@@ -177,22 +177,13 @@ impl Calling<'_> {
     }
 
     fn wait(&self, watch: &Watch<'_>, deadline: Instant, watch_stop: bool) -> Result<Ready> {
-        let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
-        let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 });
         let all = [
             self.cell.as_ref().map(AsFd::as_fd),
             self.call.as_ref().map(AsFd::as_fd),
             self.output.as_ref().map(AsFd::as_fd),
             watch_stop.then(|| watch.stop.wake().as_fd()),
         ];
-        let open = all.iter().flatten();
-        let mut fds: Vec<_> = open.map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error).doing(|| "failed to wait for a build's output"),
-        }
-        let mut answers = fds.iter().map(|fd| !fd.revents().is_empty());
-        let [cell, call, output, stop] = all.map(|fd| fd.is_some() && answers.next().unwrap_or(false));
+        let [cell, call, output, stop] = ready(all, deadline)?;
         Ok(Ready { cell, call, output, stop })
     }
 

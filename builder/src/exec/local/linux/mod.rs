@@ -23,6 +23,7 @@ mod net;
 mod orders;
 mod payload;
 mod privileges;
+mod ready;
 mod seccomp;
 mod servers;
 mod spec;
@@ -58,6 +59,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::exec::action::{Action, ActionResult, Exit, Level, Limits, Warm, Warmth};
 use crate::exec::{ExecError, Stop};
 use crate::key::TreeDigest;
+use crate::tree::RelPath;
 
 /// Read while a process is started, written while executables are written.
 static SPAWN: RwLock<()> = RwLock::new(());
@@ -181,19 +183,8 @@ impl Local {
             }
             _ => Vec::new(),
         };
-        let result = ActionResult {
-            exit,
-            outputs,
-            missing,
-            log: outcome.log.0,
-            log_dropped: outcome.log.1,
-            took: Duration::ZERO,
-            peak_memory,
-            warmth: Warmth::Warm,
-            level: action.level,
-            kept: None,
-        };
-        Ok(Ok(result))
+        let result = result(action, outcome.log, (exit, outputs, missing));
+        Ok(Ok(ActionResult { peak_memory, warmth: Warmth::Warm, ..result }))
     }
 
     fn wanted(&self, action: &Action, warm: &Warm) -> Wanted {
@@ -241,16 +232,9 @@ impl Local {
             work.stays = true;
         }
         let result = ActionResult {
-            exit,
-            outputs,
-            missing,
-            log: outcome.log.0,
-            log_dropped: outcome.log.1,
-            took: Duration::ZERO,
             peak_memory: group.as_ref().and_then(cgroup::Group::peak),
-            warmth: Warmth::Cold,
-            level: action.level,
             kept: kept.then(|| work.folder.clone()),
+            ..result(action, outcome.log, (exit, outputs, missing))
         };
         Ok(Tried { result, wants_disk })
     }
@@ -275,6 +259,26 @@ fn noexec(work: &Path) -> Error {
     Error::environment(format!("failed to run anything from `{}`", work.display()))
         .because("its file system is mounted `noexec`")
         .hint("mount it with `exec`, or name a store elsewhere with `--store` or WHEELWRIGHT_STORE")
+}
+
+/// What an action left, without what depends on how it was run.
+fn result(
+    action: &Action,
+    (log, log_dropped): (Vec<u8>, u64),
+    (exit, outputs, missing): (Exit, tempfile::TempDir, Vec<(RelPath, String)>),
+) -> ActionResult {
+    ActionResult {
+        exit,
+        outputs,
+        missing,
+        log,
+        log_dropped,
+        took: Duration::ZERO,
+        peak_memory: None,
+        warmth: Warmth::Cold,
+        level: action.level,
+        kept: None,
+    }
 }
 
 /// One try of an action.

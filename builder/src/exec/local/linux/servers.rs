@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, socketpair};
 
 use super::cgroup::Group;
 use super::init::MARKER;
+use super::ready::ready;
 use super::spec::{Spec, Wire};
 use super::standby::{self, Made, Standby, Wanted};
 use super::talk::{self, Inbox, Message};
@@ -359,13 +359,9 @@ impl Drop for Domain {
 /// is to stop.
 fn readable(socket: &OwnedFd, deadline: Instant, stop: Option<&Stop>) -> bool {
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-        let stop = stop.map(|stop| PollFd::new(stop.wake(), PollFlags::IN));
-        let mut fds: Vec<_> = [PollFd::new(socket, PollFlags::IN)].into_iter().chain(stop).collect();
-        match poll(&mut fds, Some(&timeout)) {
-            Err(rustix::io::Errno::INTR) => {}
-            Ok(_) => return !fds[0].revents().is_empty(),
+        match ready([Some(socket.as_fd()), stop.map(|stop| stop.wake().as_fd())], deadline) {
+            Ok([false, false]) if Instant::now() < deadline => {}
+            Ok([readable, _]) => return readable,
             Err(_) => return false,
         }
     }

@@ -7,10 +7,10 @@ use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use super::calling::{Said, read};
+use super::ready::ready;
 use super::servers::Server;
 use super::spec::{Spec, Wire};
 use super::talk::{Inbox, Message};
@@ -116,18 +116,8 @@ pub(super) fn make(server: &Server, wanted: Wanted, stop: &Stop) -> Result<Made>
 
 impl Standby {
     fn wait(&self, (cell, call): (bool, bool), (deadline, stop): (Instant, &Stop)) -> Result<[bool; 3]> {
-        let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
-        let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 });
-        let all =
-            [cell.then(|| self.cell.as_fd()), call.then(|| self.call.as_fd()), Some(stop.wake().as_fd())];
-        let open = all.iter().flatten();
-        let mut fds: Vec<_> = open.map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error).doing(|| "failed to wait for a fork server"),
-        }
-        let mut answers = fds.iter().map(|fd| !fd.revents().is_empty());
-        Ok(all.map(|fd| fd.is_some() && answers.next().unwrap_or(false)))
+        let (cell, call) = (cell.then(|| self.cell.as_fd()), call.then(|| self.call.as_fd()));
+        ready([cell, call, Some(stop.wake().as_fd())], deadline)
     }
 
     /// `None`: its init waits. Else why there is no cell.

@@ -9,11 +9,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, socketpair};
 
 use super::cgroup::Group;
 use super::init::MARKER;
+use super::ready::ready;
 use super::spec::{Spec, Wire};
 use super::talk::{self, Inbox, Message};
 use crate::error::{Error, IoContext, Result};
@@ -113,7 +113,7 @@ impl Running {
                 Some(_) => (killed_at + GRACE, Exit::Stopped),
                 None => next_deadline(watch.limits, began, heard),
             };
-            let (spoke, wrote, stopped) = self.wait(watch.stop, deadline, cut.is_none())?;
+            let [spoke, wrote, stopped] = self.wait(watch.stop, deadline, cut.is_none())?;
             if wrote && self.read_output()? {
                 heard = Instant::now();
             }
@@ -148,25 +148,11 @@ impl Running {
         }
     }
 
-    fn wait(&self, stop: &Stop, deadline: Instant, watch_stop: bool) -> Result<(bool, bool, bool)> {
-        let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
-        let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 });
-        let mut fds = Vec::with_capacity(3);
-        fds.extend(self.socket.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
-        let output_at = self.output.as_ref().map(|fd| {
-            fds.push(PollFd::new(fd, PollFlags::IN));
-            fds.len() - 1
-        });
-        let stop_at = watch_stop.then(|| {
-            fds.push(PollFd::new(stop.wake(), PollFlags::IN));
-            fds.len() - 1
-        });
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error).doing(|| "failed to wait for a build's output"),
-        }
-        let is_ready = |at: Option<usize>| at.is_some_and(|at| !fds[at].revents().is_empty());
-        Ok((is_ready(Some(0)), is_ready(output_at), is_ready(stop_at)))
+    /// Whether the init spoke, something was printed, the run is to stop.
+    fn wait(&self, stop: &Stop, deadline: Instant, watch_stop: bool) -> Result<[bool; 3]> {
+        let socket = self.socket.as_ref().map(AsFd::as_fd);
+        let output = self.output.as_ref().map(AsFd::as_fd);
+        ready([socket, output, watch_stop.then(|| stop.wake().as_fd())], deadline)
     }
 
     /// Whether there was any.
