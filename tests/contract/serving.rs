@@ -121,6 +121,20 @@ fn a_child_finds_nothing_of_another() {
     });
 }
 
+#[test]
+fn the_most_memory_of_a_child_is_known() {
+    at("serving::the_most_memory_of_a_child_is_known", FULL, |bench| {
+        let peaks = [8u64, 64].map(|megabytes| {
+            let action = served(bench, &format!("held = b'x' * ({megabytes} << 20)"), "");
+            let result = run_all(bench, &[action]).remove(0);
+            assert_eq!(warm_log(&result), "");
+            result.peak_memory.expect("its server's side was told")
+        });
+        let more = peaks[1] - peaks[0];
+        assert!((48 << 20..72 << 20).contains(&more), "{peaks:?}");
+    });
+}
+
 /// Calls that a build must not make, and limits it meets.
 const TRIES: &str = r#"
 import ctypes, errno, os, resource, socket, sys
