@@ -29,6 +29,9 @@ const BUSY: Duration = Duration::from_secs(60);
 const MOST_KEYS: usize = 4096;
 /// So many keys are worth reading first which of them there can be.
 const MANY_KEYS: usize = 1024;
+/// As much of the file is read where the kernel holds it: a page that is read
+/// into a buffer is allocated, zeroed and copied first, and there are hundreds.
+const MAPPED: i64 = 256 << 20;
 /// Durations kept per package and kind.
 const HISTORY: i64 = 9;
 
@@ -211,6 +214,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection> {
     // Durable without a sync a commit: a power cut may lose the last
     // realisations, never the database.
     connection.pragma_update(None, "synchronous", "NORMAL").map_err(sql)?;
+    connection.pragma_update(None, "mmap_size", MAPPED).map_err(sql)?;
     refuse_read_only(&connection)?;
     Ok(connection)
 }
