@@ -14,6 +14,11 @@ const LARGE: libc::c_int = 256 << 10;
 #[cfg(target_env = "gnu")]
 const SPARE: libc::c_int = 1 << 20;
 
+/// So much more is taken than is asked for: a heap grows in steps of a page
+/// otherwise, with a call of the kernel for each. What is not used costs nothing.
+#[cfg(target_env = "gnu")]
+const AHEAD: libc::c_int = 1 << 20;
+
 /// As many arenas as there are processors.
 fn arenas(processors: usize) -> usize {
     processors.clamp(2, MOST_ARENAS)
@@ -28,7 +33,8 @@ pub fn share_heap() {
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, arenas as libc::c_int);
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, SPARE);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, SPARE + AHEAD);
+        libc::mallopt(libc::M_TOP_PAD, AHEAD);
     }
     #[cfg(not(target_env = "gnu"))]
     let _ = arenas;
