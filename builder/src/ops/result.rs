@@ -130,18 +130,31 @@ pub fn start_up(planned: &Planned, built: &Built) -> Vec<(String, String)> {
     for goal in &planned.goals {
         let closure = planned.set.run_closure(goal.id, &goal.extras);
         for id in closure.map(|c| c.members).unwrap_or_default().iter().map(|m| m.id) {
-            let installed = planned.of(built, id, StepKind::Install).map(|r| &r.output);
-            if let Some(Output::Tree(tree)) = installed {
-                trees.insert(planned.set.label(id), planned.machines.store.tree_path(tree));
+            let installed = planned.of(built, id, StepKind::Install).map(|r| (&r.output, &r.facts));
+            if let Some((Output::Tree(tree), facts)) = installed {
+                let files = || start_up_of(facts, &planned.machines.store.tree_path(tree));
+                trees.entry(id).or_insert_with(|| (planned.set.label(id), files()));
             }
         }
     }
-    // One that cannot be read is told by what needs it.
-    let of = |(label, tree): (String, PathBuf)| {
-        let files = read_contents(&tree).map(|c| c.pth).unwrap_or_default();
-        files.into_iter().map(move |file| (label.clone(), file)).collect::<Vec<_>>()
-    };
+    let mut trees: Vec<(String, Vec<String>)> = trees.into_values().collect();
+    trees.sort();
+    let of = |(label, files): (String, Vec<String>)| files.into_iter().map(move |file| (label.clone(), file));
     trees.into_iter().flat_map(of).collect()
+}
+
+/// The files of one install that run at the start: as its step wrote them
+/// down, else as the install itself says. What cannot be read is told by what
+/// needs it.
+fn start_up_of(facts: &str, tree: &Path) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct Facts {
+        pth: Vec<String>,
+    }
+    match serde_json::from_str::<Facts>(facts) {
+        Ok(facts) => facts.pth,
+        Err(_) => read_contents(tree).map(|contents| contents.pth).unwrap_or_default(),
+    }
 }
 
 /// The result folder of one goal, from the store or composed now.
@@ -224,6 +237,13 @@ pub fn copy_wheels(planned: &Planned, built: &Built, to: &Path) -> Result<usize>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_runs_at_the_start_is_known_without_the_install() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(start_up_of(r#"{"files":3,"pth":["a.pth"]}"#, dir.path()), ["a.pth"]);
+        assert_eq!(start_up_of("{}", dir.path()), [""; 0], "nothing is there to ask");
+    }
 
     #[test]
     fn links_of_one_name_are_told_apart() {
