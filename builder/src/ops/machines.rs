@@ -65,7 +65,8 @@ pub struct Machines {
     cells: OnceLock<Cells>,
     /// Held while they are made: once is enough.
     making: Mutex<()>,
-    work: TempDir,
+    /// Made when first needed, too: a run that has everything has no work.
+    work: OnceLock<TempDir>,
     network: OnceLock<(Arc<Index>, Fetcher)>,
     halted: Arc<AtomicBool>,
 }
@@ -128,8 +129,6 @@ pub fn open(ambient: &Ambient, settings: &Settings, workspace: &Workspace) -> Re
     let store = open_store(ambient, settings.store.as_ref())?;
     let python = settings.python.as_ref().or(workspace.python_default.as_ref());
     let interpreter = interpreter(ambient, &store, python.map(String::as_str))?;
-    // A temporary folder: the next run sweeps what a kill leaves in it.
-    let work = store.temp_dir()?;
     exec::local::sweep_failed(&failed_folder(&store));
     let jobs = settings.jobs.or_else(|| workspace.jobs.map(|j| j as usize)).unwrap_or(ambient.cpus).max(1);
     Ok(Machines {
@@ -145,7 +144,7 @@ pub fn open(ambient: &Ambient, settings: &Settings, workspace: &Workspace) -> Re
         workspace: workspace.clone(),
         cells: OnceLock::new(),
         making: Mutex::default(),
-        work,
+        work: OnceLock::new(),
         network: OnceLock::new(),
         halted: Arc::default(),
     })
@@ -192,7 +191,7 @@ impl Machines {
 
     fn make_cells(&self) -> Result<Cells> {
         let (trees, toolbox) = (self.store.clone(), self.store.root().join("toolbox"));
-        let mut options = LocalOptions::new(move |digest| trees.tree_path(digest), self.work.path(), toolbox);
+        let mut options = LocalOptions::new(move |digest| trees.tree_path(digest), self.work_dir()?, toolbox);
         options.keep_failed = self.settings.keep_failed.then(|| failed_folder(&self.store));
         options.jobs = self.jobs;
         let mut jobserver = None;
@@ -229,8 +228,14 @@ impl Machines {
     }
 
     /// Where work folders lie at levels without mounts.
-    pub fn work_dir(&self) -> &Path {
-        self.work.path()
+    pub fn work_dir(&self) -> Result<&Path> {
+        if let Some(made) = self.work.get() {
+            return Ok(made.path());
+        }
+        // The next run sweeps what a kill leaves in it. Of two that are made
+        // at the same time one goes at once.
+        let made = self.store.temp_dir()?;
+        Ok(self.work.get_or_init(|| made).path())
     }
 
     /// The fetcher: made when first needed, because a run that has everything

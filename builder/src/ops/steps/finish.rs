@@ -80,7 +80,7 @@ pub fn finish(steps: &Steps, step: &Step, inputs: &[&Realisation], say: &dyn Fn(
     let done = wheel::finish(name, (&raw, &spool), &spec)
         .map_err(|e| unreadable(e, "the build's wheel cannot be finished"))?;
     // At lower levels the build folder is a host folder: it must not be in the bytes either.
-    let paths = [steps.machines.work_dir().display().to_string()];
+    let paths = [steps.machines.work_dir().map_err(broken)?.display().to_string()];
     let found = wheel::lint(
         &done.wheel,
         &LintSpec {
