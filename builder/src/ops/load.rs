@@ -16,7 +16,7 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use recipes::book::{self, Book, Layer, LayerFile};
+use recipes::book::{self, Book, Layer, LayerFile, ReadFile};
 use recipes::codes;
 use recipes::diag::{Code, Finding, Place, Severity, SourceFile};
 use recipes::node;
@@ -109,6 +109,25 @@ fn is_path(word: &str) -> bool {
 /// Finds the workspace upward from the first path named, else from the
 /// working folder, and reads it.
 pub fn load(ambient: &Ambient, words: &[String]) -> Result<Loaded> {
+    let base = base_layer();
+    let parse = || base.files.iter().map(|file| book::read(file, &base.name)).collect::<Vec<_>>();
+    if ambient.cpus == 1 {
+        return load_beside(ambient, words, (&base, parse));
+    }
+    // While the files of the workspace are read.
+    std::thread::scope(|scope| {
+        let parsing = scope.spawn(parse);
+        let parsed = || parsing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        load_beside(ambient, words, (&base, parsed))
+    })
+}
+
+/// [`load`] beside the base set and what its files parse to.
+fn load_beside(
+    ambient: &Ambient,
+    words: &[String],
+    (base, parsed): (&Layer, impl FnOnce() -> Vec<ReadFile>),
+) -> Result<Loaded> {
     let mut reader = Reader { ambient, disk: BTreeMap::new(), findings: Vec::new(), no_folder: Vec::new() };
     let place = |word: &str| clean(&ambient.absolute(Path::new(word)));
     let named_paths: Vec<PathBuf> = words.iter().filter(|w| is_path(w)).map(|w| place(w)).collect();
@@ -128,7 +147,7 @@ pub fn load(ambient: &Ambient, words: &[String]) -> Result<Loaded> {
         Some(folder) => reader.workspace(&folder.join(WORKSPACE_FILE))?,
         None => Workspace::default(),
     };
-    let mut layers = vec![base_layer()];
+    let mut layers = vec![base.clone()];
     if found.is_some() {
         layers.extend(reader.workspace_layers(&root, &workspace));
     } else if named_paths.is_empty() {
@@ -151,9 +170,12 @@ pub fn load(ambient: &Ambient, words: &[String]) -> Result<Loaded> {
         let at = layers.iter().position(|l| l.name.starts_with("overlay")).unwrap_or(layers.len());
         layers.insert(at, Layer { name: "named".into(), files: extra });
     }
+    let ours = layers.iter().skip(1);
     let files: Vec<(&LayerFile, &str)> =
-        layers.iter().flat_map(|layer| layer.files.iter().map(|file| (file, layer.name.as_str()))).collect();
-    let read = side_by_side(ambient.cpus, &files, |(file, layer)| book::read(file, layer));
+        ours.flat_map(|layer| layer.files.iter().map(|file| (file, layer.name.as_str()))).collect();
+    let more = side_by_side(ambient.cpus, &files, |(file, layer)| book::read(file, layer));
+    let mut read = parsed();
+    read.extend(more);
     let (book, mut findings) = book::lay(&layers, read);
     for (dir, place) in std::mem::take(&mut reader.no_folder) {
         // Where there is no folder, what is missing in it is no news.
