@@ -151,7 +151,7 @@ impl<'a> Maker<'a> {
         let index = self.count;
         let Words { package, subject, .. } = self.words(id);
         let (package, subject) = (package.clone(), subject.clone());
-        self.drafts.push(Draft { kind, recipe: id, package, subject, inputs, spec: own });
+        self.drafts.push(Draft { kind, recipe: id, package, subject, inputs, spec: own.fitted() });
         self.count += 1;
         if self.drafts.len() == BATCH {
             self.hand_on();

@@ -195,7 +195,7 @@ fn keyed(drafts: &Receiver<Vec<Draft>>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for Draft { kind, recipe, package, subject, inputs, spec } in drafts.iter().flatten() {
         let key = intent(&steps, &spec, &inputs).step_key();
-        steps.push(Step { kind, recipe, package, subject, inputs, key, spec: spec.fitted() });
+        steps.push(Step { kind, recipe, package, subject, inputs, key, spec });
     }
     steps.shrink_to_fit();
     steps
@@ -205,7 +205,8 @@ fn keyed(drafts: &Receiver<Vec<Draft>>) -> Vec<Step> {
 /// [`PackageSet::findings`] has usually shown them before.
 ///
 /// To find the steps and to hash their keys takes equally long, so each has a
-/// thread.
+/// thread. What steps keep is shrunk by the one that made it: the other would
+/// wait for its heap.
 pub fn plan(set: &PackageSet, facts: &Facts, local: &Local, goals: &Goals) -> Result<Plan, Vec<Finding>> {
     let (to, from) = mpsc::channel();
     let (goals, steps) = std::thread::scope(|scope| {
