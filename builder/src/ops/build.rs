@@ -8,10 +8,10 @@ use recipes::diag::{Finding, Severity};
 use recipes::set::{PackageSet, RecipeId, Tests};
 
 use crate::ambient::Ambient;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::{Event, StepKind};
 use crate::ops::goals::{Everything, Goal, environments, resolve};
-use crate::ops::load::{Loaded, load};
+use crate::ops::load::{Loaded, begin};
 use crate::ops::machines::{Machines, Settings, open};
 use crate::ops::report::Report;
 use crate::ops::run::{self, Options, Ran};
@@ -77,16 +77,10 @@ pub struct Request {
 
 /// Loads, checks and plans.
 pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
-    let mut loaded = load(ambient, &request.words)?;
-    if loaded.is_broken() {
-        return Ok(Prepared::Findings(loaded.findings));
-    }
-    let mut settings = request.settings.clone();
-    if request.joined {
-        let asked = environments(&mut loaded)?;
-        settings.python = settings.python.or(asked);
-    }
-    let machines = open(ambient, &settings, &loaded.workspace)?;
+    let (loaded, machines) = match gather(ambient, request)? {
+        (loaded, Some(machines)) => (loaded, machines),
+        (loaded, None) => return Ok(Prepared::Findings(loaded.findings)),
+    };
     let set = PackageSet::new(loaded.book.recipes.clone(), machines.interpreter.target.clone());
     let wanted = resolve(&loaded, &set, request.everything)?;
     let mut findings = loaded.findings.clone();
@@ -145,6 +139,36 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
             Ok(Prepared::Findings(findings))
         }
     }
+}
+
+/// Reads the recipes and opens the machine; no machine where the recipes are
+/// broken. Both at the same time, since each waits for the disk now and then,
+/// unless an `[env.NAME]` may be meant that says which interpreter it wants.
+fn gather(ambient: &Ambient, request: &Request) -> Result<(Loaded, Option<Machines>)> {
+    let begun = begin(ambient, &request.words)?;
+    let workspace = begun.workspace.clone();
+    let told = request.joined && workspace.envs.values().any(|environment| environment.python.is_some());
+    let opening = |asked: Option<String>| {
+        let mut settings = request.settings.clone();
+        settings.python = settings.python.or(asked);
+        open(ambient, &settings, &workspace)
+    };
+    let (mut loaded, machines) = if told || ambient.cpus == 1 {
+        (begun.finish()?, None)
+    } else {
+        std::thread::scope(|scope| {
+            let machines = scope.spawn(|| opening(None));
+            let loaded = begun.finish()?;
+            let machines = machines.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok::<_, Error>((loaded, Some(machines)))
+        })?
+    };
+    if loaded.is_broken() {
+        return Ok((loaded, None));
+    }
+    let asked = if request.joined { environments(&mut loaded)? } else { None };
+    let machines = machines.unwrap_or_else(|| opening(asked))?;
+    Ok((loaded, Some(machines)))
 }
 
 /// What stands beside the goals in one environment: it may hold other versions
@@ -249,4 +273,53 @@ impl Planned {
 /// An error when the report has failures: its kind decides the exit code.
 pub fn verdict(report: &Report) -> Option<Kind> {
     report.kind()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn request() -> Request {
+        Request {
+            words: vec!["own".into()],
+            everything: Everything::default(),
+            depth: Depth::Wheels,
+            tests: Tests::None,
+            joined: false,
+            results: false,
+            settings: Settings {
+                store: None,
+                python: None,
+                level: None,
+                jobs: None,
+                offline: true,
+                refresh: false,
+                keep_failed: false,
+                no_warm: false,
+            },
+            fail_fast: false,
+        }
+    }
+
+    #[test]
+    fn recipes_are_told_of_before_the_machine() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("wheelwright.toml"), "[set]\nrecipes = [\"r\"]\n").unwrap();
+        std::fs::create_dir(dir.path().join("r")).unwrap();
+        // There is no interpreter in this world.
+        let mut ambient = Ambient::made_up(dir.path());
+        ambient.home = None;
+        let mut ambient = ambient.with_var("WHEELWRIGHT_STORE", dir.path().join("store"));
+        for cpus in [1, 2] {
+            ambient.cpus = cpus;
+            let recipe = |text: &str| std::fs::write(dir.path().join("r/own.toml"), text).unwrap();
+            recipe("pname = \"own\"\nno-such-key = 1\n");
+            assert!(matches!(prepare(&ambient, &request()), Ok(Prepared::Findings(all)) if broken(&all)));
+            recipe("pname = \"own\"\nversion = \"1\"\n[source]\npath = \".\"\n");
+            let error = prepare(&ambient, &request()).err().map(|e| (e.kind, e.doing));
+            let told = "failed to find a CPython 3.9 to 3.14";
+            assert_eq!(error, Some((Kind::Environment, told.to_owned())));
+        }
+    }
 }

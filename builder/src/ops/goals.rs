@@ -80,7 +80,7 @@ pub fn resolve(loaded: &Loaded, set: &PackageSet, everything: Everything) -> Res
     }
     for named in &loaded.named {
         match named {
-            Named::Package(word, folder) => wanted.package(set, (word, *folder)),
+            Named::Package(word, path) => wanted.package(set, (word, path)),
             Named::File(path) => wanted.file(&loaded.book, path)?,
             Named::Folder(folder, files) => wanted.folder((loaded, set), folder, files)?,
             Named::Environment(name) => wanted.environment(set, name, &loaded.workspace.envs[name])?,
@@ -118,7 +118,7 @@ impl Wanted {
         }
     }
 
-    fn package(&mut self, set: &PackageSet, (word, folder): (&str, bool)) {
+    fn package(&mut self, set: &PackageSet, (word, path): (&str, &Path)) {
         let (name, extras) = split_extras(word);
         match set.select(&name) {
             Ok(id) => {
@@ -126,7 +126,7 @@ impl Wanted {
                 self.add(Goal { id, extras });
             }
             // A folder of that name is as likely to be meant.
-            Err(finding) if folder => {
+            Err(finding) if path.is_dir() => {
                 self.findings.push(finding.hint(format!("say `./{word}` for the folder of that name")));
             }
             Err(finding) => self.findings.push(finding),

@@ -3,18 +3,20 @@
 //!
 //! Knows where recipe files lie. Must never know what is done with them.
 //!
-//! Each file is opened and read once, many side by side. What it
-//! parses to is kept nowhere: with the 77 recipes of the corpus and the base
-//! set reading and parsing is 3 ms of processor time, half of that on a second
-//! one, of the 10 ms that a run takes which has nothing to do; reading a parse
-//! back would save one of them. So a change is seen whatever size, time and
-//! inode say, and nothing can be stale.
+//! Each file is opened and read once, many side by side. What it parses to is
+//! kept nowhere: with the recipes of the corpus and the base set that is 3 ms
+//! of processor time, in a run that has nothing to do beside the opening of the
+//! store; reading a parse back would save one. So a change is seen whatever
+//! size, time and inode say, and nothing can be stale.
+
+mod side_by_side;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, FileType};
 use std::io::{ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use recipes::book::{self, Book, Layer, LayerFile, ReadFile};
 use recipes::codes;
@@ -24,6 +26,7 @@ use recipes::workspace::{self, Workspace};
 
 use crate::ambient::Ambient;
 use crate::error::{Error, IoContext as _, Result};
+use side_by_side::side_by_side;
 
 /// The name of the workspace file.
 pub const WORKSPACE_FILE: &str = "wheelwright.toml";
@@ -54,8 +57,8 @@ pub struct Loaded {
 /// What one word of the command line stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
-    /// A package name, perhaps with a version; whether a folder is called so, too.
-    Package(String, bool),
+    /// A package name, perhaps with a version, and what it would be as a path.
+    Package(String, PathBuf),
     /// A recipe file, by display path.
     File(String),
     /// A folder: these recipe files.
@@ -106,31 +109,28 @@ fn is_path(word: &str) -> bool {
     word == "." || word == ".." || word.contains('/') || word.ends_with(".toml")
 }
 
+/// A workspace that was found and whose recipes are still to be read.
+pub struct Begun<'a> {
+    reader: Reader<'a>,
+    words: &'a [String],
+    /// As in [`Loaded`].
+    root: PathBuf,
+    found: bool,
+    /// As in [`Loaded`].
+    pub workspace: Workspace,
+}
+
 /// Finds the workspace upward from the first path named, else from the
 /// working folder, and reads it.
 pub fn load(ambient: &Ambient, words: &[String]) -> Result<Loaded> {
-    let base = base_layer();
-    let parse = || base.files.iter().map(|file| book::read(file, &base.name)).collect::<Vec<_>>();
-    if ambient.cpus == 1 {
-        return load_beside(ambient, words, (&base, parse));
-    }
-    // While the files of the workspace are read.
-    std::thread::scope(|scope| {
-        let parsing = scope.spawn(parse);
-        let parsed = || parsing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        load_beside(ambient, words, (&base, parsed))
-    })
+    begin(ambient, words)?.finish()
 }
 
-/// [`load`] beside the base set and what its files parse to.
-fn load_beside(
-    ambient: &Ambient,
-    words: &[String],
-    (base, parsed): (&Layer, impl FnOnce() -> Vec<ReadFile>),
-) -> Result<Loaded> {
+/// The first part of [`load`]: what says how the machine is to be opened.
+pub fn begin<'a>(ambient: &'a Ambient, words: &'a [String]) -> Result<Begun<'a>> {
     let mut reader = Reader { ambient, disk: BTreeMap::new(), findings: Vec::new(), no_folder: Vec::new() };
-    let place = |word: &str| clean(&ambient.absolute(Path::new(word)));
-    let named_paths: Vec<PathBuf> = words.iter().filter(|w| is_path(w)).map(|w| place(w)).collect();
+    let named_paths: Vec<PathBuf> =
+        words.iter().filter(|w| is_path(w)).map(|w| place_of(ambient, w)).collect();
     for (path, word) in named_paths.iter().zip(words.iter().filter(|w| is_path(w))) {
         if !path.exists() {
             return Err(missing(word));
@@ -147,48 +147,87 @@ fn load_beside(
         Some(folder) => reader.workspace(&folder.join(WORKSPACE_FILE))?,
         None => Workspace::default(),
     };
-    let mut layers = vec![base.clone()];
-    if found.is_some() {
-        layers.extend(reader.workspace_layers(&root, &workspace));
-    } else if named_paths.is_empty() {
-        layers.push(Layer { name: "recipes".into(), files: reader.folder(&root, false) });
-    }
-    let mut named = Vec::new();
-    let mut extra = Vec::new();
-    for word in words {
-        if !is_path(word) {
-            named.push(Named::Package(word.clone(), ambient.cwd.join(word).is_dir()));
-            continue;
-        }
-        named.push(reader.named(&place(word), found.is_none(), &mut extra)?);
-    }
-    let known = layers.iter().flat_map(|l| &l.files).map(|f| f.file.path.clone());
-    let mut seen: HashSet<String> = known.collect();
-    extra.retain(|f: &LayerFile| seen.insert(f.file.path.clone()));
-    if !extra.is_empty() {
-        // Before the overlays, which may extend what was named.
-        let at = layers.iter().position(|l| l.name.starts_with("overlay")).unwrap_or(layers.len());
-        layers.insert(at, Layer { name: "named".into(), files: extra });
-    }
-    let ours = layers.iter().skip(1);
-    let files: Vec<(&LayerFile, &str)> =
-        ours.flat_map(|layer| layer.files.iter().map(|file| (file, layer.name.as_str()))).collect();
-    let more = side_by_side(ambient.cpus, &files, |(file, layer)| book::read(file, layer));
-    let mut read = parsed();
-    read.extend(more);
-    let (book, mut findings) = book::lay(&layers, read);
-    for (dir, place) in std::mem::take(&mut reader.no_folder) {
-        // Where there is no folder, what is missing in it is no news.
-        let in_vain = |f: &Finding| {
-            f.code == codes::NO_STATIC_VERSION && f.place.as_ref().is_some_and(|p| p.file == place.file)
+    Ok(Begun { reader, words, root, found: found.is_some(), workspace })
+}
+
+/// Where a word of the command line leads as a path.
+fn place_of(ambient: &Ambient, word: &str) -> PathBuf {
+    clean(&ambient.absolute(Path::new(word)))
+}
+
+impl Begun<'_> {
+    /// The rest of [`load`].
+    pub fn finish(mut self) -> Result<Loaded> {
+        let base = base_layer();
+        let slots: Vec<OnceLock<ReadFile>> = base.files.iter().map(|_| OnceLock::new()).collect();
+        let next = AtomicUsize::new(0);
+        // Each file is parsed by whoever comes to it first.
+        let parse = || {
+            while let Some((file, slot)) =
+                base.files.iter().zip(&slots).nth(next.fetch_add(1, Ordering::Relaxed))
+            {
+                slot.get_or_init(|| book::read(file, &base.name));
+            }
         };
-        if findings.iter().any(in_vain) {
-            findings.retain(|f| !in_vain(f));
-            findings.push(no_source_folder(&dir, place));
+        let (layers, named, more) = std::thread::scope(|scope| {
+            // While the files of the workspace are read, which waits for the disk.
+            if self.reader.ambient.cpus > 1 {
+                scope.spawn(parse);
+            }
+            let ours = self.read(&base);
+            parse();
+            ours
+        })?;
+        let read = slots.into_iter().filter_map(OnceLock::into_inner).chain(more);
+        let (book, mut findings) = book::lay(&layers, read.collect());
+        let Self { mut reader, root, workspace, .. } = self;
+        for (dir, place) in reader.no_folder {
+            // Where there is no folder, what is missing in it is no news.
+            let in_vain = |f: &Finding| {
+                f.code == codes::NO_STATIC_VERSION && f.place.as_ref().is_some_and(|p| p.file == place.file)
+            };
+            if findings.iter().any(in_vain) {
+                findings.retain(|f| !in_vain(f));
+                findings.push(no_source_folder(&dir, place));
+            }
         }
+        reader.findings.extend(findings);
+        Ok(Loaded { root, workspace, book, findings: reader.findings, disk: reader.disk, named })
     }
-    reader.findings.extend(findings);
-    Ok(Loaded { root, workspace, book, findings: reader.findings, disk: reader.disk, named })
+
+    /// The layers, what was named, and what all files but the base set's parse to.
+    fn read(&mut self, base: &Layer) -> Result<(Vec<Layer>, Vec<Named>, Vec<ReadFile>)> {
+        let Self { reader, root, workspace, .. } = self;
+        let (words, ambient, found) = (self.words, reader.ambient, self.found);
+        let mut layers = vec![base.clone()];
+        if found {
+            layers.extend(reader.workspace_layers(root, workspace));
+        } else if !words.iter().any(|word| is_path(word)) {
+            layers.push(Layer { name: "recipes".into(), files: reader.folder(root, false) });
+        }
+        let mut named = Vec::new();
+        let mut extra = Vec::new();
+        for word in words {
+            if !is_path(word) {
+                named.push(Named::Package(word.clone(), ambient.cwd.join(word)));
+                continue;
+            }
+            named.push(reader.named(&place_of(ambient, word), !found, &mut extra)?);
+        }
+        let known = layers.iter().flat_map(|l| &l.files).map(|f| f.file.path.clone());
+        let mut seen: HashSet<String> = known.collect();
+        extra.retain(|f: &LayerFile| seen.insert(f.file.path.clone()));
+        if !extra.is_empty() {
+            // Before the overlays, which may extend what was named.
+            let at = layers.iter().position(|l| l.name.starts_with("overlay")).unwrap_or(layers.len());
+            layers.insert(at, Layer { name: "named".into(), files: extra });
+        }
+        let ours = layers.iter().skip(1);
+        let files: Vec<(&LayerFile, &str)> =
+            ours.flat_map(|layer| layer.files.iter().map(|file| (file, layer.name.as_str()))).collect();
+        let more = side_by_side(ambient.cpus, &files, |(file, layer)| book::read(file, layer));
+        Ok((layers, named, more))
+    }
 }
 
 /// That the folder of a `path` source is not there.
@@ -411,31 +450,6 @@ pub const UNREADABLE: Code = Code("W508");
 /// Only a result of ours, or a copy of one, has this file.
 const RESULT_MARK: &str = "share/wheelwright/package.json";
 
-/// So many files are worth another thread: it costs what some of them do.
-const WORTH_A_THREAD: usize = 40;
-/// More threads than this wait for the disk and for each other.
-const MOST_THREADS: usize = 8;
-
-/// `f` of each, in order. With threads of its own: to start rayon's, one for
-/// each processor, takes longer than to read a hundred recipes.
-fn side_by_side<T: Sync, R: Send>(cpus: usize, of: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = (of.len() / WORTH_A_THREAD).min(cpus).clamp(1, MOST_THREADS);
-    if threads == 1 {
-        return of.iter().map(f).collect();
-    }
-    let (f, mut parts) = (&f, of.chunks(of.len().div_ceil(threads)));
-    let own = parts.next().unwrap_or_default();
-    std::thread::scope(|scope| {
-        let others: Vec<_> =
-            parts.map(|part| scope.spawn(move || part.iter().map(f).collect::<Vec<R>>())).collect();
-        let mut out: Vec<R> = own.iter().map(f).collect();
-        for other in others {
-            out.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        out
-    })
-}
-
 /// The text of a file: opened and read once. Its size is not asked for: most
 /// are read at one go.
 fn text(cwd: &Path, path: &Path) -> Result<Arc<SourceFile>> {
@@ -486,8 +500,26 @@ fn entries(folder: &Path) -> Result<Vec<(PathBuf, String, FileType)>> {
 mod tests {
     use std::path::Path;
 
-    use super::{LARGEST_FILE, load, side_by_side, text};
+    use super::{LARGEST_FILE, load, text};
     use crate::ambient::Ambient;
+
+    #[test]
+    fn one_processor_reads_what_two_read() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("wheelwright.toml"), "[set]\nrecipes = [\"r\"]\n").unwrap();
+        std::fs::create_dir(dir.path().join("r")).unwrap();
+        let text = "pname = \"own\"\nversion = \"1\"\n[source]\npath = \".\"\n";
+        std::fs::write(dir.path().join("r/own.toml"), text).unwrap();
+        let names = |cpus| {
+            let mut ambient = Ambient::made_up(dir.path());
+            ambient.cpus = cpus;
+            let recipes = load(&ambient, &[]).unwrap().book.recipes;
+            recipes.iter().map(|r| r.file.path.clone()).collect::<Vec<_>>()
+        };
+        let all = names(2);
+        assert_eq!(all.len(), recipes::base::files().len() + 1);
+        assert_eq!(names(1), all);
+    }
 
     #[test]
     fn recipes_come_in_the_order_of_their_paths() {
@@ -519,15 +551,5 @@ mod tests {
         std::fs::write(&path, "x".repeat(LARGEST_FILE + 5)).unwrap();
         let error = text(dir.path(), &path).unwrap_err().to_string();
         assert!(error.contains("it has 4194309 bytes"), "{error}");
-    }
-
-    #[test]
-    fn what_is_done_side_by_side_comes_back_in_order() {
-        for many in [0, 1, 79, 80, 81, 1000] {
-            let of: Vec<usize> = (0..many).collect();
-            for cpus in [1, 2, 64] {
-                assert_eq!(side_by_side(cpus, &of, |i| i + 1), (1..=many).collect::<Vec<_>>());
-            }
-        }
     }
 }
