@@ -19,9 +19,9 @@ const SPARE: libc::c_int = 1 << 20;
 #[cfg(target_env = "gnu")]
 const AHEAD: libc::c_int = 1 << 20;
 
-/// As many arenas as there are processors.
+/// One for each processor, and one for a thread that waits for something else.
 fn arenas(processors: usize) -> usize {
-    processors.clamp(2, MOST_ARENAS)
+    (processors + 1).clamp(2, MOST_ARENAS)
 }
 
 /// See `exec::local::share_heap`.
@@ -46,6 +46,6 @@ mod tests {
 
     #[test]
     fn a_small_machine_has_few_arenas_and_a_large_one_not_many() {
-        assert_eq!([1, 2, 4, 64].map(arenas), [2, 2, 4, 8]);
+        assert_eq!([1, 2, 4, 64].map(arenas), [2, 3, 5, 8]);
     }
 }
