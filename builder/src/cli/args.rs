@@ -68,8 +68,9 @@ pub enum Isolation {
     Env,
 }
 
-/// The verbs.
+/// The verbs. The flags of each are put together when it is the one.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Verb {
     /// Build packages: wheels, installs, checks, ./result.
     Build(BuildArgs),
