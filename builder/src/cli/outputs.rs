@@ -34,6 +34,7 @@ pub fn env(ambient: &Ambient, common: &Common, args: &EnvArgs) -> Outcome {
             Err(error) => built.report.troubles.push(error.into()),
         }
     }
+    planned.leave();
     finish(ambient, common, &args.flags, &mut built.report)
 }
 
