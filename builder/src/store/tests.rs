@@ -101,6 +101,15 @@ fn a_tree_is_read_only_and_the_same_twice() {
 }
 
 #[test]
+fn the_database_is_read_where_the_kernel_holds_it() {
+    let (_dir, store) = store();
+    let ask = |name: &str| -> i64 {
+        store.state().connection().pragma_query_value(None, name, |row| row.get(0)).unwrap()
+    };
+    assert!(ask("mmap_size") >= ask("page_size") * ask("page_count"));
+}
+
+#[test]
 fn thousands_of_questions_have_the_answers_of_one() {
     let (_dir, store) = store();
     store.record(&record("a", Output::Passed, &[])).unwrap();
