@@ -200,10 +200,12 @@ pub(super) fn connect(path: &Path) -> Result<Connection> {
     let mut connection = Connection::open(path).map_err(sql)?;
     connection.busy_timeout(BUSY).map_err(sql)?;
     connection.set_prepared_statement_cache_capacity(64);
-    if version(&connection)? == 0 {
+    let mut found = version(&connection)?;
+    if found == 0 {
         create(&mut connection, path)?;
+        found = version(&connection)?;
     }
-    match version(&connection)? {
+    match found {
         SCHEMA => {}
         other => {
             let message = format!("its schema is {other}, this program knows {SCHEMA}");
