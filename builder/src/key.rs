@@ -11,6 +11,7 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -42,13 +43,20 @@ impl Digest {
 
     /// 64 lower-case hex digits.
     pub fn hex(&self) -> String {
+        let mut out = String::with_capacity(64);
+        self.write_hex(&mut out);
+        out
+    }
+
+    /// The same, behind a text.
+    fn write_hex(&self, out: &mut String) {
         // By hand: a plan of thousands of steps writes millions of these digits.
         let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
-        let mut out = vec![0; 64];
-        for (pair, byte) in out.chunks_exact_mut(2).zip(self.0) {
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
             pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
         }
-        String::from_utf8(out).expect("digits are ASCII")
+        out.push_str(std::str::from_utf8(&digits).expect("digits are ASCII"));
     }
 }
 
@@ -133,9 +141,12 @@ pub struct KeyPart {
 /// parts are sorted by name.
 ///
 /// A plan of thousands of recipes keeps one a step, so all names and values
-/// lie one after the other in one text.
+/// lie one after the other in one text, and what many have in common is there
+/// once.
 #[derive(Clone, Debug, Default)]
 pub struct KeyWriter {
+    /// Parts that other keys have, too.
+    common: Option<Arc<KeyWriter>>,
     text: String,
     /// Where each name and its value end.
     ends: Vec<(u32, u32)>,
@@ -144,18 +155,19 @@ pub struct KeyWriter {
 impl KeyWriter {
     /// An empty key, with room for what most steps say.
     pub fn new() -> Self {
-        Self { text: String::with_capacity(256), ends: Vec::with_capacity(8) }
+        Self { common: None, text: String::with_capacity(256), ends: Vec::with_capacity(8) }
     }
 
-    /// The same key with room for so many more parts of so many bytes.
-    pub fn with_room(&self, parts: usize, bytes: usize) -> Self {
-        let mut key = Self {
-            text: String::with_capacity(self.text.len() + bytes),
-            ends: Vec::with_capacity(self.ends.len() + parts),
-        };
-        key.text.push_str(&self.text);
-        key.ends.extend_from_slice(&self.ends);
-        key
+    /// A key that has all parts of another, which is not copied.
+    pub fn after(common: &Arc<KeyWriter>) -> Self {
+        Self { common: Some(Arc::clone(common)), ..Self::new() }
+    }
+
+    /// Makes this the same key as another, in the room that it has.
+    pub fn become_like(&mut self, other: &KeyWriter) {
+        self.common.clone_from(&other.common);
+        self.text.clone_from(&other.text);
+        self.ends.clone_from(&other.ends);
     }
 
     /// Adds one part.
@@ -165,13 +177,25 @@ impl KeyWriter {
 
     /// Adds one part whose name and value are put together from pieces.
     pub fn long_part(&mut self, name: &[&str], value: &[&str]) -> &mut Self {
-        // The recipes of a set are some megabytes of text at most.
-        let end = |text: &str| u32::try_from(text.len()).expect("a key is shorter than 4 GB");
         name.iter().for_each(|piece| self.text.push_str(piece));
-        let name_end = end(&self.text);
+        let name_end = self.end();
         value.iter().for_each(|piece| self.text.push_str(piece));
-        self.ends.push((name_end, end(&self.text)));
+        self.ends.push((name_end, self.end()));
         self
+    }
+
+    /// Adds one part whose value ends in another step's key.
+    pub fn step_part(&mut self, name: &[&str], value: &[&str], key: &StepKey) -> &mut Self {
+        self.long_part(name, value);
+        key.0.write_hex(&mut self.text);
+        let end = self.end();
+        self.ends.last_mut().expect("a part was just added").1 = end;
+        self
+    }
+
+    fn end(&self) -> u32 {
+        // The recipes of a set are some megabytes of text at most.
+        u32::try_from(self.text.len()).expect("a key is shorter than 4 GB")
     }
 
     /// This key with room for nothing more: to be kept.
@@ -181,15 +205,24 @@ impl KeyWriter {
         self
     }
 
-    /// Names and values, sorted.
-    fn sorted(&self) -> Vec<(&str, &str)> {
+    /// Names and values, as they were added.
+    fn each(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut start = 0;
-        let part = |&(name, value): &(u32, u32)| {
+        let part = move |&(name, value): &(u32, u32)| {
             let (from, name, value) = (start, name as usize, value as usize);
             start = value;
             (&self.text[from..name], &self.text[name..value])
         };
-        let mut parts: Vec<(&str, &str)> = self.ends.iter().map(part).collect();
+        self.ends.iter().map(part)
+    }
+
+    /// Names and values, sorted.
+    fn sorted(&self) -> Vec<(&str, &str)> {
+        let common = self.common.as_deref();
+        let many = self.ends.len() + common.map_or(0, |common| common.ends.len());
+        let mut parts = Vec::with_capacity(many);
+        parts.extend(self.each());
+        parts.extend(common.iter().flat_map(|common| common.sorted()));
         parts.sort_unstable();
         parts
     }
@@ -200,8 +233,8 @@ impl KeyWriter {
         self.sorted().into_iter().map(own).collect()
     }
 
-    fn digest(&self, what: &str) -> Digest {
-        let mut bytes = Vec::with_capacity(self.text.len() + 16 * self.ends.len() + 64);
+    fn digest(&self, what: &str, bytes: &mut Vec<u8>) -> Digest {
+        bytes.clear();
         let mut field = |text: &str| {
             bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
             bytes.extend_from_slice(text.as_bytes());
@@ -212,17 +245,22 @@ impl KeyWriter {
             field(name);
             field(value);
         }
-        Digest::of(&bytes)
+        Digest::of(bytes)
     }
 
     /// The key of intent.
     pub fn step_key(&self) -> StepKey {
-        StepKey(self.digest("step"))
+        self.step_key_in(&mut Vec::new())
+    }
+
+    /// The same, in room that many keys can have one after the other.
+    pub fn step_key_in(&self, room: &mut Vec<u8>) -> StepKey {
+        StepKey(self.digest("step", room))
     }
 
     /// The key of content.
     pub fn content_key(&self) -> ContentKey {
-        ContentKey(self.digest("content"))
+        ContentKey(self.digest("content", &mut Vec::new()))
     }
 }
 
@@ -239,6 +277,27 @@ mod tests {
         assert_eq!(k.step_key(), other.step_key());
         expect_test::expect!["c79e"].assert_eq(&k.step_key().hex()[..4]);
         assert_ne!(k.step_key().hex(), k.content_key().hex());
+    }
+
+    #[test]
+    fn a_key_is_the_same_whoever_else_has_its_parts() {
+        let mut common = KeyWriter::new();
+        common.part("b", "2").part("d", "4");
+        let step = common.step_key();
+        let mut alone = KeyWriter::new();
+        alone.part("b", "2").part("d", "4").part("a", "1").part("c", format!("3 {}", step.hex()));
+        let mut shared = KeyWriter::after(&Arc::new(common));
+        shared.part("a", "1").step_part(&["c"], &["3 "], &step);
+        assert_eq!(shared.step_key(), alone.step_key());
+        assert_eq!(shared.content_key(), alone.content_key());
+        assert_eq!(shared.clone().fitted().parts(), alone.parts());
+        // In room that held another key.
+        let (mut room, mut key) = (vec![7; 9], KeyWriter::new());
+        key.part("x", "y");
+        key.become_like(&shared);
+        assert_eq!(key.step_key_in(&mut room), alone.step_key());
+        key.become_like(&alone);
+        assert_eq!(key.step_key_in(&mut room), alone.step_key());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::ambient::Ambient;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, StepKind};
 use crate::ops::goals::{Everything, Goal, environments, resolve};
-use crate::ops::load::{Loaded, begin};
+use crate::ops::load::{Loaded, begin, side_by_side};
 use crate::ops::machines::{Machines, Settings, open};
 use crate::ops::report::Report;
 use crate::ops::run::{self, Options, Ran};
@@ -85,6 +85,7 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
     let wanted = resolve(&loaded, &set, request.everything)?;
     let mut findings = loaded.findings.clone();
     findings.extend(wanted.findings);
+    side_by_side(ambient.cpus, &wanted.goals, |goal| set.make_ready(goal, request.tests));
     // What else is wrong is told with it: closures go as far as they can.
     let (mut needed, doubts) = set.examined(&wanted.goals, request.tests);
     findings.extend(doubts);
@@ -103,9 +104,7 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
         needed.extend(set.examined(&beside, Tests::None).0);
     }
     findings.extend(judge::findings(&set, &needed, request.everything.broken));
-    for &id in &needed {
-        findings.extend(host::missing(ambient, set.get(id)));
-    }
+    findings.extend(host::missing(ambient, needed.iter().map(|id| set.get(*id))));
     let local = prepare::local(&loaded, &set, &needed, &machines.store)?;
     let local = local.unwrap_or_else(|more| {
         findings.extend(more);

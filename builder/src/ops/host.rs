@@ -4,10 +4,11 @@
 //! Knows package managers' lists, headers and pkg-config files. Must never
 //! start a process or install anything.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use recipes::diag::{Code, Finding, Severity};
+use recipes::diag::{Code, Finding, Place, Severity};
 use recipes::recipe::Recipe;
 
 use crate::ambient::{Ambient, is_program};
@@ -217,38 +218,46 @@ const KNOWN: &[Known] = &[
 /// The code of a missing external requirement (PEP 725).
 pub const MISSING_EXTERNAL: Code = Code("W501");
 
-/// One finding for each thing `[external]` names that this host lacks or that
-/// we cannot see. Nothing is built without what a build needs and we know how
-/// to look for; of anything else it is only said.
-pub fn missing(ambient: &Ambient, recipe: &Recipe) -> Vec<Finding> {
-    let external = &recipe.external;
-    let builds = external.build_requires.iter().chain(&external.host_requires).map(|named| (named, true));
-    let runs = external.dependencies.iter().map(|named| (named, false));
-    builds
-        .chain(runs)
-        .filter_map(|((name, place), builds)| {
+/// One finding for each thing that `[external]` of some recipes names and that
+/// this host lacks or that we cannot see. Nothing is built without what a build
+/// needs and we know how to look for; of anything else it is only said.
+pub fn missing<'r>(ambient: &Ambient, recipes: impl IntoIterator<Item = &'r Recipe>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // Many recipes name the same few things.
+    let mut there: BTreeMap<&str, bool> = BTreeMap::new();
+    for recipe in recipes {
+        let external = &recipe.external;
+        let builds = external.build_requires.iter().chain(&external.host_requires).map(|named| (named, true));
+        let runs = external.dependencies.iter().map(|named| (named, false));
+        for ((name, place), builds) in builds.chain(runs) {
             let bare = name.split(['@', '>', '<', '=', ' ', ';']).next().unwrap_or(name);
             let known = KNOWN.iter().find(|k| k.name == bare);
-            if known.map_or_else(|| generic_present(ambient, bare), |known| present(ambient, known)) {
-                return None;
+            let look =
+                || known.map_or_else(|| generic_present(ambient, bare), |known| present(ambient, known));
+            if !*there.entry(bare).or_insert_with(look) {
+                findings.push(not_there(recipe, (bare, known, builds), place));
             }
-            let need = if builds { "to build" } else { "at run time" };
-            let certain = builds && (known.is_some() || bare.starts_with("virtual:compiler/"));
-            let (message, severity) = match certain {
-                true => (format!("`{bare}` is missing on this host"), Severity::Error),
-                false => (format!("`{bare}` was not found on this host"), Severity::Warning),
-            };
-            let hint = match known {
-                Some(known) => format!(
-                    "install it: Debian and Ubuntu `apt-get install {}`, Fedora `dnf install {}`",
-                    known.debian, known.fedora
-                ),
-                None => "install the package that has its program, header or pkg-config file".to_owned(),
-            };
-            let finding = Finding::error(MISSING_EXTERNAL, place.clone(), message).with_severity(severity);
-            Some(finding.label(format!("{} needs it {need}", recipe.pname)).hint(hint))
-        })
-        .collect()
+        }
+    }
+    findings
+}
+
+fn not_there(recipe: &Recipe, (bare, known, builds): (&str, Option<&Known>, bool), place: &Place) -> Finding {
+    let need = if builds { "to build" } else { "at run time" };
+    let certain = builds && (known.is_some() || bare.starts_with("virtual:compiler/"));
+    let (message, severity) = match certain {
+        true => (format!("`{bare}` is missing on this host"), Severity::Error),
+        false => (format!("`{bare}` was not found on this host"), Severity::Warning),
+    };
+    let hint = match known {
+        Some(known) => format!(
+            "install it: Debian and Ubuntu `apt-get install {}`, Fedora `dnf install {}`",
+            known.debian, known.fedora
+        ),
+        None => "install the package that has its program, header or pkg-config file".to_owned(),
+    };
+    let finding = Finding::error(MISSING_EXTERNAL, place.clone(), message).with_severity(severity);
+    finding.label(format!("{} needs it {need}", recipe.pname)).hint(hint)
 }
 
 /// A program where builds see the host's: the user's own PATH and `/usr/local`
@@ -389,7 +398,7 @@ mod tests {
     fn a_missing_compiler_is_told_with_its_package() {
         let dir = tempfile::tempdir().unwrap();
         let ambient = host(dir.path(), &[("usr/local/bin/gcc", "")]);
-        let found = missing(&ambient, &recipe("build-requires = [\"virtual:compiler/c\"]"));
+        let found = missing(&ambient, [&recipe("build-requires = [\"virtual:compiler/c\"]")]);
         expect_test::expect![[r#"
             error[W501] a.toml:6:19: `virtual:compiler/c` is missing on this host
              6 | build-requires = ["virtual:compiler/c"]
@@ -398,6 +407,12 @@ mod tests {
         "#]]
         .assert_eq(&found[0].render());
         assert_eq!(found[0].severity, Severity::Error);
+        // Looked for once, told for each.
+        let recipes =
+            ["build-requires = [\"virtual:compiler/c\"]", "dependencies = [\"virtual:compiler/c@9\"]"];
+        let recipes = recipes.map(recipe);
+        let told: Vec<String> = missing(&ambient, &recipes).into_iter().map(|f| f.label).collect();
+        assert_eq!(told, ["a needs it to build", "a needs it at run time"]);
     }
 
     #[test]
@@ -415,7 +430,7 @@ mod tests {
                         \"pkg:generic/perl\", \"pkg:generic/swig\"]\n\
                         host-requires = [\"dep:generic/libffi\", \"dep:generic/zlib@1\", \"pkg:generic/odd\"]\n\
                         dependencies = [\"pkg:generic/libpq\", \"pkg:generic/rare\"]\n";
-        let told: Vec<String> = missing(&ambient, &recipe(external))
+        let told: Vec<String> = missing(&ambient, [&recipe(external)])
             .iter()
             .map(|f| format!("{:?} {} ({})", f.severity, f.message, f.label))
             .collect();

@@ -42,9 +42,9 @@ pub fn reason(recipe: &Recipe, allow_broken: bool) -> Option<String> {
 pub fn findings(set: &PackageSet, needed: &BTreeSet<RecipeId>, allow_broken: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     for recipe in needed.iter().map(|id| set.get(*id)) {
-        let name = format!("{} {}", recipe.pname, recipe.version);
+        let name = || format!("{} {}", recipe.pname, recipe.version);
         if reason(recipe, allow_broken).is_some() {
-            let message = format!("`{name}` is marked as broken");
+            let message = format!("`{}` is marked as broken", name());
             findings.push(
                 Finding::error(BROKEN, recipe.place.clone(), message)
                     .hint("take another version, or try it all the same with --allow-broken"),
@@ -52,7 +52,7 @@ pub fn findings(set: &PackageSet, needed: &BTreeSet<RecipeId>, allow_broken: boo
         }
         if !recipe.meta.known_vulnerabilities.is_empty() {
             let all = recipe.meta.known_vulnerabilities.join(", ");
-            let message = format!("`{name}` has known vulnerabilities: {all}");
+            let message = format!("`{}` has known vulnerabilities: {all}", name());
             findings.push(
                 Finding::error(VULNERABLE, recipe.place.clone(), message)
                     .with_severity(Severity::Warning)

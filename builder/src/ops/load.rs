@@ -13,7 +13,6 @@ mod side_by_side;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, FileType};
-use std::io::{ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -23,10 +22,11 @@ use recipes::codes;
 use recipes::diag::{Code, Finding, Place, Severity, SourceFile};
 use recipes::node;
 use recipes::workspace::{self, Workspace};
+use rustix::buffer::spare_capacity;
 
 use crate::ambient::Ambient;
 use crate::error::{Error, IoContext as _, Result};
-use side_by_side::side_by_side;
+pub use side_by_side::side_by_side;
 
 /// The name of the workspace file.
 pub const WORKSPACE_FILE: &str = "wheelwright.toml";
@@ -36,6 +36,8 @@ const FOREIGN: [&str; 5] = ["pyproject.toml", WORKSPACE_FILE, "Cargo.toml", "uv.
 
 /// A recipe file or folder is read up to this size and depth.
 const LARGEST_FILE: usize = 4 << 20;
+/// Most recipes have no more bytes.
+const MOST_FILES: usize = 1 << 10;
 const DEEPEST: usize = 8;
 
 /// Everything that was read.
@@ -214,9 +216,11 @@ impl Begun<'_> {
             }
             named.push(reader.named(&place_of(ambient, word), !found, &mut extra)?);
         }
-        let known = layers.iter().flat_map(|l| &l.files).map(|f| f.file.path.clone());
-        let mut seen: HashSet<String> = known.collect();
-        extra.retain(|f: &LayerFile| seen.insert(f.file.path.clone()));
+        if !extra.is_empty() {
+            let known = layers.iter().flat_map(|l| &l.files).map(|f| f.file.path.clone());
+            let mut seen: HashSet<String> = known.collect();
+            extra.retain(|f: &LayerFile| seen.insert(f.file.path.clone()));
+        }
         if !extra.is_empty() {
             // Before the overlays, which may extend what was named.
             let at = layers.iter().position(|l| l.name.starts_with("overlay")).unwrap_or(layers.len());
@@ -454,14 +458,14 @@ const RESULT_MARK: &str = "share/wheelwright/package.json";
 /// are read at one go.
 fn text(cwd: &Path, path: &Path) -> Result<Arc<SourceFile>> {
     let doing = || format!("failed to read `{}`", path.display());
-    let mut file = File::open(path).doing(doing)?;
-    let (mut bytes, mut part) = (Vec::new(), [0; 1 << 13]);
+    let file = File::open(path).doing(doing)?;
+    let mut bytes = Vec::with_capacity(MOST_FILES);
     loop {
-        match file.read(&mut part) {
+        match rustix::io::retry_on_intr(|| rustix::io::read(&file, spare_capacity(&mut bytes))) {
             Ok(0) => break,
-            Ok(many) => bytes.extend_from_slice(&part[..many]),
-            Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            Err(e) => return Err(e).doing(doing),
+            Ok(_) if bytes.len() == bytes.capacity() => bytes.reserve(bytes.len()),
+            Ok(_) => {}
+            Err(e) => return Err(std::io::Error::from(e)).doing(doing),
         }
         if bytes.len() > LARGEST_FILE {
             let size = file.metadata().map_or(bytes.len() as u64, |meta| meta.len());
@@ -469,6 +473,7 @@ fn text(cwd: &Path, path: &Path) -> Result<Arc<SourceFile>> {
             return Err(Error::input(doing()).because(why));
         }
     }
+    bytes.shrink_to_fit();
     let text = String::from_utf8(bytes)
         .map_err(|e| Error::input(doing()).because(format!("it is not UTF-8: {e}")))?;
     let shown = path.strip_prefix(cwd).unwrap_or(path).display().to_string();

@@ -2,6 +2,7 @@
 //!
 //! Knows plans and the store's last successes. Must never run anything.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -36,14 +37,14 @@ pub struct Missing {
 
 impl Missing {
     /// One clause: `never made before`, `source: 1f2e -> 9a8b`.
-    pub fn reason(&self) -> String {
+    pub fn reason(&self) -> Cow<'static, str> {
         if !self.before {
-            return "never made before".to_owned();
+            return "never made before".into();
         }
         match self.differences.first() {
-            None => "its output is no longer in the store".to_owned(),
-            Some(first) if self.differences.len() == 1 => first.sentence(),
-            Some(first) => format!("{} (and {} more)", first.sentence(), self.differences.len() - 1),
+            None => "its output is no longer in the store".into(),
+            Some(first) if self.differences.len() == 1 => first.sentence().into(),
+            Some(first) => format!("{} (and {} more)", first.sentence(), self.differences.len() - 1).into(),
         }
     }
 }
@@ -76,10 +77,15 @@ pub fn plan_text(plan: &Plan, missing: &[Missing], jobs: usize, mut tell: impl F
     let mut out = String::new();
     for m in missing {
         let step = &plan.steps[m.step];
-        let word = if m.certain { "will" } else { "may" };
-        let time = m.expected.map_or_else(String::new, |e| format!(" [{:.2} s]", e.as_secs_f64()));
-        let kind = step.kind.word();
-        let _ = writeln!(out, "{word:<4} {kind:<8} {:<28} {}{time}", step.package, m.reason());
+        // By hand: that of thousands of recipes has as many lines as a novel has words.
+        padded(&mut out, if m.certain { "will" } else { "may" }, 4);
+        padded(&mut out, step.kind.word(), 8);
+        padded(&mut out, &step.package, 28);
+        out.push_str(&m.reason());
+        if let Some(expected) = m.expected {
+            let _ = write!(out, " [{:.2} s]", expected.as_secs_f64());
+        }
+        out.push('\n');
         if out.len() > PART {
             tell(&out);
             out.clear();
@@ -99,6 +105,12 @@ pub fn plan_text(plan: &Plan, missing: &[Missing], jobs: usize, mut tell: impl F
         let _ = writeln!(out, "{steps} will run, {} may; {time}", missing.len() - certain);
     }
     tell(&out);
+}
+
+/// A word, filled up to a width in characters, and a space.
+fn padded(out: &mut String, word: &str, width: usize) {
+    out.push_str(word);
+    out.extend(std::iter::repeat_n(' ', width.saturating_sub(word.chars().count()) + 1));
 }
 
 /// How long what was timed before takes: no shorter than its longest chain.
@@ -227,6 +239,18 @@ mod tests {
         let before = tree(&[("a.py", "1"), ("b.py", "1"), ("d.py", "1")]);
         let now = tree(&[("a.py", "1"), ("b.py", "2"), ("c.py", "1")]);
         assert_eq!(file_changes(&before, &now), ["changed b.py", "new c.py", "gone d.py"]);
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_words_need() {
+        let line = |words: [&str; 2]| {
+            let mut out = String::new();
+            words.iter().for_each(|word| padded(&mut out, word, 4));
+            out
+        };
+        assert_eq!(line(["will", "ab"]), "will ab   ");
+        assert_eq!(line(["may", "larger"]), "may  larger ");
+        assert_eq!(line(["\u{e9}t\u{e9}", ""]), "\u{e9}t\u{e9}      ");
     }
 
     #[test]

@@ -4,28 +4,30 @@
 //! a step's own key holds (`spec` does) or how steps run.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use recipes::codes::BUILD_CYCLE;
 use recipes::diag::{Code, Finding};
 use recipes::recipe::{Format, Kind, Origin, Runner, Source};
-use recipes::set::{Closure, PackageSet, RecipeId, Tests};
+use recipes::set::{Member, PackageSet, RecipeId, Tests};
 
-use super::{Depth, Draft, Facts, Goals, Input, Local, spec};
+use super::spec::{self, Common};
+use super::{Depth, Draft, Facts, Goals, Input, Local};
 use crate::event::StepKind;
 use crate::key::KeyWriter;
 
-/// Steps that are handed on at once.
-const BATCH: usize = 64;
+/// Steps that are handed on at once: to wake the thread that waits for them
+/// costs more than to make some.
+const BATCH: usize = 1024;
 
 /// No `[[source]]` applies to the target.
 const NO_SOURCE: Code = Code("W503");
 
 pub(super) struct Maker<'a> {
     set: &'a PackageSet,
-    facts: &'a Facts,
+    common: Common<'a>,
     local: &'a Local,
     /// Steps so far, and where they are given their keys meanwhile.
     count: usize,
@@ -73,13 +75,14 @@ impl<'a> Maker<'a> {
         let (count, drafts, findings, building, roles) = Default::default();
         let of = set.ids().map(|_| [None; StepKind::COUNT]).collect();
         let words = set.ids().map(|_| OnceCell::new()).collect();
-        Self { set, facts, local, count, drafts, keys, of, findings, building, words, roles }
+        let common = Common::new(facts);
+        Self { set, common, local, count, drafts, keys, of, findings, building, words, roles }
     }
 
     /// The steps that were asked for.
     pub(super) fn make(mut self, goals: &Goals) -> Result<Vec<usize>, Vec<Finding>> {
         let mut wanted = Vec::new();
-        let mut met = HashSet::new();
+        let mut met = vec![false; self.of.len()];
         for goal in &goals.packages {
             let id = goal.id;
             // The goal's own before those of its closure.
@@ -87,10 +90,10 @@ impl<'a> Maker<'a> {
             if goals.depth > Depth::Wheels {
                 wanted.extend(self.install(id));
             }
-            let closure = self.closure(|set| set.run_closure(id, &goal.extras));
-            for member in closure.iter().flat_map(|c| &c.members).map(|m| m.id) {
+            let closure = self.members(|set| set.run_members(id, &goal.extras));
+            for member in closure.iter().flat_map(|members| members.iter()).map(|m| m.id) {
                 // What many goals need is wanted once.
-                if met.insert(member) {
+                if !std::mem::replace(&mut met[member.0], true) {
                     self.member(member, goals.depth, &mut wanted);
                 }
                 if goals.tests == Tests::Dependencies && member != id {
@@ -129,8 +132,11 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// A closure, or nothing with its findings noted.
-    fn closure(&mut self, of: impl FnOnce(&PackageSet) -> Result<Closure, Vec<Finding>>) -> Option<Closure> {
+    /// The members of a closure, or nothing with its findings noted.
+    fn members(
+        &mut self,
+        of: impl FnOnce(&PackageSet) -> Result<Arc<[Member]>, Vec<Finding>>,
+    ) -> Option<Arc<[Member]>> {
         of(self.set).map_err(|findings| self.findings.extend(findings)).ok()
     }
 
@@ -187,7 +193,7 @@ impl<'a> Maker<'a> {
             return Some(made);
         }
         let source = self.source_of(id)?;
-        let own = spec::fetch(self.set.get(id), source);
+        let own = spec::fetch(self.set.get(id), source, &self.common);
         Some(self.add(id, StepKind::Fetch, own, Vec::new()))
     }
 
@@ -201,7 +207,7 @@ impl<'a> Maker<'a> {
             let step = self.fetch(id)?;
             inputs.push(self.input(step, "file"));
         }
-        let own = spec::source(id.0, self.set.get(id), source, self.facts, self.local);
+        let own = spec::source(id.0, self.set.get(id), source, &self.common, self.local);
         Some(self.add(id, StepKind::Source, own, inputs))
     }
 
@@ -230,15 +236,15 @@ impl<'a> Maker<'a> {
     fn new_build(&mut self, id: RecipeId) -> Option<usize> {
         let source = self.source_of(id)?;
         let step = self.source(id)?;
-        let closure = self.closure(|set| set.build_closure(id))?;
-        let mut inputs = Vec::with_capacity(1 + closure.members.len());
+        let closure = self.members(|set| set.build_members(id))?;
+        let mut inputs = Vec::with_capacity(1 + closure.len());
         inputs.push(self.input(step, "source"));
-        for member in &closure.members {
+        for member in closure.iter() {
             let step = self.install(member.id)?;
             let role = self.words(member.id).build_system.clone();
             inputs.push(Input { step, role });
         }
-        let own = spec::build(self.set.get(id), source, self.facts);
+        let own = spec::build(self.set.get(id), source, &self.common);
         Some(self.add(id, StepKind::Build, own, inputs))
     }
 
@@ -253,7 +259,7 @@ impl<'a> Maker<'a> {
             // What its phases installed: there is no wheel to finish.
             Format::Other => return self.build(id),
         };
-        let own = spec::finish(recipe, self.facts);
+        let own = spec::finish(recipe, &self.common);
         let input = self.input(step, role);
         Some(self.add(id, StepKind::Finish, own, vec![input]))
     }
@@ -263,7 +269,7 @@ impl<'a> Maker<'a> {
             return Some(made);
         }
         let step = self.finish(id)?;
-        let own = spec::install(self.set.get(id), self.facts);
+        let own = spec::install(self.set.get(id), &self.common);
         let input = self.input(step, "wheel");
         Some(self.add(id, StepKind::Install, own, vec![input]))
     }
@@ -276,20 +282,19 @@ impl<'a> Maker<'a> {
             return None;
         }
         let step = self.finish(id)?;
-        let closure = self.closure(|set| set.run_closure(id, &[]))?;
-        let packages: Vec<Arc<str>> =
-            closure.members.iter().map(|m| self.words(m.id).package.clone()).collect();
-        let own = spec::verify(&packages, self.facts);
+        let closure = self.members(|set| set.run_members(id, &[]))?;
+        let packages: Vec<Arc<str>> = closure.iter().map(|m| self.words(m.id).package.clone()).collect();
+        let own = spec::verify(&packages, &self.common);
         let input = self.input(step, "wheel");
         Some(self.add(id, StepKind::Verify, own, vec![input]))
     }
 
     /// The installs of a closure as inputs, the package's own first.
-    fn installs(&mut self, id: RecipeId, closure: &Closure) -> Option<Vec<Input>> {
+    fn installs(&mut self, id: RecipeId, closure: &[Member]) -> Option<Vec<Input>> {
         let step = self.install(id)?;
-        let mut inputs = Vec::with_capacity(closure.members.len().max(1));
+        let mut inputs = Vec::with_capacity(closure.len().max(1));
         inputs.push(self.input(step, "install"));
-        for member in closure.members.iter().filter(|m| m.id != id) {
+        for member in closure.iter().filter(|m| m.id != id) {
             let step = self.install(member.id)?;
             let role = self.words(member.id).dependency.clone();
             inputs.push(Input { step, role });
@@ -306,9 +311,9 @@ impl<'a> Maker<'a> {
         if nothing || (recipe.kind == Kind::Application && recipe.check.imports.is_none()) {
             return None;
         }
-        let closure = self.closure(|set| set.run_closure(id, &[]))?;
+        let closure = self.members(|set| set.run_members(id, &[]))?;
         let inputs = self.installs(id, &closure)?;
-        let own = spec::imports(recipe, self.facts);
+        let own = spec::imports(recipe, &self.common);
         Some(self.add(id, StepKind::Imports, own, inputs))
     }
 
@@ -321,13 +326,13 @@ impl<'a> Maker<'a> {
             return None;
         }
         let source = self.source_of(id)?;
-        let closure = self.closure(|set| set.check_closure(id))?;
+        let closure = self.members(|set| set.check_members(id))?;
         let mut inputs = self.installs(id, &closure)?;
         if recipe.format != Format::Wheel {
             let step = self.source(id)?;
             inputs.push(self.input(step, "source"));
         }
-        let own = spec::check(recipe, source, self.facts);
+        let own = spec::check(recipe, source, &self.common);
         Some(self.add(id, StepKind::Check, own, inputs))
     }
 }

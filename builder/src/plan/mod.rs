@@ -164,20 +164,19 @@ impl Plan {
     /// The parts of a step's key of intent, for `why`: kept nowhere, since
     /// only what runs or is asked about is told of.
     pub fn parts(&self, step: usize) -> Vec<KeyPart> {
-        intent(&self.steps, &self.steps[step].spec, &self.steps[step].inputs).parts()
+        let mut key = KeyWriter::new();
+        intent(&mut key, &self.steps, (&self.steps[step].spec, &self.steps[step].inputs));
+        key.parts()
     }
 }
 
-/// The key of intent: the own spec, and the version and key of each input.
-fn intent(steps: &[Step], spec: &KeyWriter, inputs: &[Input]) -> KeyWriter {
-    // The word, the spaces and the digits of a key, and what is of any length.
-    let bytes = |input: &Input| 72 + input.role.len() + steps[input.step].version().len();
-    let mut key = spec.with_room(inputs.len(), inputs.iter().map(bytes).sum());
+/// Writes the key of intent: the own spec, and the version and key of each input.
+fn intent(key: &mut KeyWriter, steps: &[Step], (spec, inputs): (&KeyWriter, &[Input])) {
+    key.become_like(spec);
     for input in inputs {
         let from = &steps[input.step];
-        key.long_part(&["input ", &input.role], &[from.version(), " ", &from.key.hex()]);
+        key.step_part(&["input ", &input.role], &[from.version(), " "], &from.key);
     }
-    key
 }
 
 /// A step before it has its key.
@@ -190,11 +189,14 @@ struct Draft {
     spec: KeyWriter,
 }
 
-/// Gives steps their keys while more of them come, inputs first.
+/// Gives steps their keys while more of them come, inputs first. What comes is
+/// kept as it is: to give up or move another thread's memory is to wait for it.
 fn keyed(drafts: &Receiver<Vec<Draft>>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
+    let (mut own, mut room) = (KeyWriter::new(), Vec::new());
     for Draft { kind, recipe, package, subject, inputs, spec } in drafts.iter().flatten() {
-        let key = intent(&steps, &spec, &inputs).step_key();
+        intent(&mut own, &steps, (&spec, &inputs));
+        let key = own.step_key_in(&mut room);
         steps.push(Step { kind, recipe, package, subject, inputs, key, spec });
     }
     steps.shrink_to_fit();

@@ -3,6 +3,7 @@
 //!
 //! Knows recipe fields. Must never know other steps.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use recipes::recipe::{Expect, Format, GitRev, Origin, Patch, Phase, Promise, Recipe, Runner, Source};
@@ -29,17 +30,48 @@ const fn version(kind: StepKind) -> u32 {
     }
 }
 
-/// What starts no foreign process has no isolation.
-fn start_unisolated(kind: StepKind) -> KeyWriter {
+/// What steps of one kind have in common, written once.
+pub struct Common<'a> {
+    facts: &'a Facts,
+    /// By kind, and whether a compiler is declared.
+    heads: [[OnceCell<Arc<KeyWriter>>; 2]; StepKind::COUNT],
+}
+
+impl<'a> Common<'a> {
+    /// Nothing is written yet.
+    pub fn new(facts: &'a Facts) -> Self {
+        Self { facts, heads: Default::default() }
+    }
+
+    fn start(&self, kind: StepKind, compiler: bool) -> KeyWriter {
+        let head = &self.heads[kind as usize][usize::from(compiler)];
+        KeyWriter::after(head.get_or_init(|| Arc::new(head_of(kind, self.facts, compiler).fitted())))
+    }
+}
+
+/// See the table of [`crate::plan`].
+fn head_of(kind: StepKind, facts: &Facts, compiler: bool) -> KeyWriter {
+    use StepKind::{Build, Check, Fetch, Imports, Install, Source, Verify};
     let mut key = KeyWriter::new();
     key.part("kind", kind.word());
     key.part("step version", version(kind).to_string());
-    key
-}
-
-fn start(kind: StepKind, facts: &Facts) -> KeyWriter {
-    let mut key = start_unisolated(kind);
-    key.part("isolation", facts.level.word());
+    // What starts no foreign process has no isolation.
+    if !matches!(kind, Fetch | Source) {
+        key.part("isolation", facts.level.word());
+    }
+    // Markers of Requires-Dist, which are verified, see more of it than `3.11`.
+    if matches!(kind, Build | Install | Verify | Imports | Check) {
+        key.part("interpreter", facts.interpreter.hex());
+    }
+    if kind == Install {
+        key.part("layout", facts.python.as_str());
+    }
+    if compiler && matches!(kind, Build | Imports | Check) {
+        key.part("host", facts.host.hex());
+    }
+    if compiler && kind == Build {
+        key.part("C flags", facts.c_flags.as_str());
+    }
     key
 }
 
@@ -93,8 +125,8 @@ pub fn declares_compiler(recipe: &Recipe) -> bool {
 }
 
 /// `fetch`: what was promised, never where it comes from.
-pub fn fetch(recipe: &Recipe, source: &Source) -> KeyWriter {
-    let mut key = start_unisolated(StepKind::Fetch);
+pub fn fetch(recipe: &Recipe, source: &Source, common: &Common<'_>) -> KeyWriter {
+    let mut key = common.start(StepKind::Fetch, false);
     match source.promise {
         Promise::Hash(hash) => key.part("hash", hash.sri()),
         Promise::Ask | Promise::Local => key.part("hash", "none promised"),
@@ -119,8 +151,8 @@ pub fn fetch(recipe: &Recipe, source: &Source) -> KeyWriter {
 }
 
 /// `source`: unpack, patch, phases.
-pub fn source(id: usize, recipe: &Recipe, source: &Source, facts: &Facts, local: &Local) -> KeyWriter {
-    let mut key = start_unisolated(StepKind::Source);
+pub fn source(id: usize, recipe: &Recipe, source: &Source, common: &Common<'_>, local: &Local) -> KeyWriter {
+    let mut key = common.start(StepKind::Source, false);
     if let Some(tree) = local.trees.get(&id) {
         key.part("path source", tree.hex());
     }
@@ -135,7 +167,7 @@ pub fn source(id: usize, recipe: &Recipe, source: &Source, facts: &Facts, local:
     }
     phases(&mut key, recipe, &SOURCE_PHASES);
     if recipe.phases.keys().any(|p| SOURCE_PHASES.contains(p)) {
-        key.part("isolation", facts.level.word());
+        key.part("isolation", common.facts.level.word());
         subject(&mut key, recipe);
     }
     if let Some(epoch) = source.epoch {
@@ -145,13 +177,8 @@ pub fn source(id: usize, recipe: &Recipe, source: &Source, facts: &Facts, local:
 }
 
 /// `build`: the raw wheel, or for `format = "other"` the installed tree.
-pub fn build(recipe: &Recipe, source: &Source, facts: &Facts) -> KeyWriter {
-    let mut key = start(StepKind::Build, facts);
-    key.part("interpreter", facts.interpreter.hex());
-    if declares_compiler(recipe) {
-        key.part("host", facts.host.hex());
-        key.part("C flags", facts.c_flags.as_str());
-    }
+pub fn build(recipe: &Recipe, source: &Source, common: &Common<'_>) -> KeyWriter {
+    let mut key = common.start(StepKind::Build, declares_compiler(recipe));
     key.part("format", format!("{:?}", recipe.format).to_lowercase());
     if !source.subdirectory.is_empty() {
         key.part("subdirectory", source.subdirectory.as_str());
@@ -182,8 +209,8 @@ pub fn build(recipe: &Recipe, source: &Source, facts: &Facts) -> KeyWriter {
 }
 
 /// `finish`: relax, remove-tests, namespaces, normalise, lint.
-pub fn finish(recipe: &Recipe, facts: &Facts) -> KeyWriter {
-    let mut key = start(StepKind::Finish, facts);
+pub fn finish(recipe: &Recipe, common: &Common<'_>) -> KeyWriter {
+    let mut key = common.start(StepKind::Finish, false);
     key.part("name", &recipe.pname);
     key.part("version", recipe.version.to_string());
     key.part("relax all", recipe.relax.all.to_string());
@@ -209,10 +236,8 @@ pub fn finish(recipe: &Recipe, facts: &Facts) -> KeyWriter {
 }
 
 /// `install`: the wheel laid out for one Python version.
-pub fn install(recipe: &Recipe, facts: &Facts) -> KeyWriter {
-    let mut key = start(StepKind::Install, facts);
-    key.part("layout", facts.python.as_str());
-    key.part("interpreter", facts.interpreter.hex());
+pub fn install(recipe: &Recipe, common: &Common<'_>) -> KeyWriter {
+    let mut key = common.start(StepKind::Install, false);
     phases(&mut key, recipe, &INSTALL_PHASES);
     // What phases leave is described by the recipe's name and version.
     if recipe.format == Format::Other || recipe.phases.keys().any(|p| INSTALL_PHASES.contains(p)) {
@@ -224,10 +249,8 @@ pub fn install(recipe: &Recipe, facts: &Facts) -> KeyWriter {
 /// `verify`: Requires-Dist against the closure's names and versions.
 ///
 /// `closure` is `flask 3.1.3`, ….
-pub fn verify(closure: &[Arc<str>], facts: &Facts) -> KeyWriter {
-    let mut key = start(StepKind::Verify, facts);
-    // Markers of Requires-Dist see more of it than `3.11`.
-    key.part("interpreter", facts.interpreter.hex());
+pub fn verify(closure: &[Arc<str>], common: &Common<'_>) -> KeyWriter {
+    let mut key = common.start(StepKind::Verify, false);
     for (name, version) in closure.iter().filter_map(|package| package.split_once(' ')) {
         key.long_part(&["closure ", name], &[version]);
     }
@@ -235,12 +258,8 @@ pub fn verify(closure: &[Arc<str>], facts: &Facts) -> KeyWriter {
 }
 
 /// `imports`: the import check.
-pub fn imports(recipe: &Recipe, facts: &Facts) -> KeyWriter {
-    let mut key = start(StepKind::Imports, facts);
-    key.part("interpreter", facts.interpreter.hex());
-    if declares_compiler(recipe) {
-        key.part("host", facts.host.hex());
-    }
+pub fn imports(recipe: &Recipe, common: &Common<'_>) -> KeyWriter {
+    let mut key = common.start(StepKind::Imports, declares_compiler(recipe));
     subject(&mut key, recipe);
     match &recipe.check.imports {
         Some(names) => list(&mut key, "imports", names),
@@ -252,12 +271,8 @@ pub fn imports(recipe: &Recipe, facts: &Facts) -> KeyWriter {
 }
 
 /// `check`: the tests.
-pub fn check(recipe: &Recipe, source: &Source, facts: &Facts) -> KeyWriter {
-    let mut key = start(StepKind::Check, facts);
-    key.part("interpreter", facts.interpreter.hex());
-    if declares_compiler(recipe) {
-        key.part("host", facts.host.hex());
-    }
+pub fn check(recipe: &Recipe, source: &Source, common: &Common<'_>) -> KeyWriter {
+    let mut key = common.start(StepKind::Check, declares_compiler(recipe));
     let check = &recipe.check;
     let runner = match check.runner {
         Runner::None => "none",

@@ -4,6 +4,7 @@
 //! circles. Must never know how a plan is made.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use crate::diag::Finding;
 
@@ -28,9 +29,41 @@ pub enum Tests {
 /// What was met on the way through all closures some goals need.
 #[derive(Default)]
 struct Explored {
-    seen: BTreeSet<RecipeId>,
+    /// Each once.
+    seen: Vec<RecipeId>,
     graph: BuildGraph,
     troubles: Vec<Trouble>,
+}
+
+/// What is still to be looked at; nothing comes twice.
+struct Todo {
+    met: Vec<bool>,
+    ids: VecDeque<RecipeId>,
+}
+
+impl Todo {
+    fn push(&mut self, id: RecipeId) {
+        if !std::mem::replace(&mut self.met[id.0], true) {
+            self.ids.push_back(id);
+        }
+    }
+}
+
+/// The members of a closure.
+enum Needed {
+    Whole(Arc<[Member]>),
+    /// Of one that cannot be made: as far as it goes.
+    Part(Vec<RecipeId>),
+}
+
+impl Needed {
+    fn ids(&self) -> impl Iterator<Item = RecipeId> {
+        let (whole, part) = match self {
+            Self::Whole(members) => (&members[..], &[][..]),
+            Self::Part(ids) => (&[][..], ids.as_slice()),
+        };
+        whole.iter().map(|member| member.id).chain(part.iter().copied())
+    }
 }
 
 impl PackageSet {
@@ -47,34 +80,35 @@ impl PackageSet {
     pub fn examined(&self, goals: &[Member], tests: Tests) -> (BTreeSet<RecipeId>, Vec<Finding>) {
         let Explored { seen, graph, mut troubles } = self.explore(goals, tests);
         troubles.extend(self.cycles(&graph));
-        (seen, trouble::findings(self, troubles))
+        (seen.into_iter().collect(), trouble::findings(self, troubles))
     }
 
     fn explore(&self, goals: &[Member], tests: Tests) -> Explored {
         let mut found = Explored::default();
-        let mut todo: VecDeque<RecipeId> = VecDeque::new();
+        let mut todo = Todo { met: vec![false; self.recipes.len()], ids: VecDeque::new() };
         for goal in goals {
             let run = self.needed(&Purpose::Run(goal.id, goal.extras.clone()), &mut found.troubles);
-            let tested = match tests {
-                Tests::None => Vec::new(),
-                Tests::Goals => vec![goal.id],
+            todo.push(goal.id);
+            run.ids().for_each(|id| todo.push(id));
+            let tested: BTreeSet<RecipeId> = match tests {
+                Tests::None => BTreeSet::new(),
+                Tests::Goals => BTreeSet::from([goal.id]),
                 // Without a closure there is still the goal itself.
-                Tests::Dependencies => [&[goal.id], run.as_slice()].concat(),
+                Tests::Dependencies => run.ids().chain([goal.id]).collect(),
             };
-            todo.push_back(goal.id);
-            todo.extend(run);
-            for id in tested.into_iter().collect::<BTreeSet<_>>() {
-                todo.extend(self.needed(&Purpose::Check(id), &mut found.troubles));
-                found.troubles.extend(self.unknown_extras(&self.check_edges(id)));
+            for id in tested {
+                self.needed(&Purpose::Check(id), &mut found.troubles).ids().for_each(|id| todo.push(id));
+                if self.get(id).check.inputs.iter().any(|d| !d.requirement.parsed.extras.is_empty()) {
+                    found.troubles.extend(self.unknown_extras(&self.check_edges(id)));
+                }
             }
         }
-        while let Some(id) = todo.pop_front() {
-            if !found.seen.insert(id) {
-                continue;
-            }
-            let build = self.needed(&Purpose::Build(id), &mut found.troubles);
-            todo.extend(&build);
-            todo.extend(self.needed(&Purpose::Run(id, Vec::new()), &mut found.troubles));
+        while let Some(id) = todo.ids.pop_front() {
+            found.seen.push(id);
+            let build: Vec<RecipeId> = self.needed(&Purpose::Build(id), &mut found.troubles).ids().collect();
+            build.iter().for_each(|id| todo.push(*id));
+            let run = self.needed(&Purpose::Run(id, Vec::new()), &mut found.troubles);
+            run.ids().for_each(|id| todo.push(id));
             found.graph.insert(id, build);
             let edges = self.edges(id);
             found.troubles.extend(self.unknown_extras(edges.build.iter().chain(&edges.run)));
@@ -89,7 +123,7 @@ impl PackageSet {
         let mut users: BTreeMap<RecipeId, BTreeSet<RecipeId>> = BTreeMap::new();
         for id in self.ids() {
             for purpose in [Purpose::Build(id), Purpose::Run(id, Vec::new()), Purpose::Check(id)] {
-                for needed in self.needed(&purpose, &mut Vec::new()) {
+                for needed in self.needed(&purpose, &mut Vec::new()).ids() {
                     users.entry(needed).or_default().insert(id);
                 }
             }
@@ -106,12 +140,12 @@ impl PackageSet {
     }
 
     /// The members of a closure, as far as it goes; what is wrong is noted.
-    fn needed(&self, purpose: &Purpose, troubles: &mut Vec<Trouble>) -> Vec<RecipeId> {
+    fn needed(&self, purpose: &Purpose, troubles: &mut Vec<Trouble>) -> Needed {
         match self.examine(purpose) {
-            Ok(members) => members.iter().map(|member| member.id).collect(),
+            Ok(members) => Needed::Whole(members),
             Err(failure) => {
                 troubles.extend(failure.troubles);
-                failure.members
+                Needed::Part(failure.members)
             }
         }
     }
@@ -175,25 +209,24 @@ impl PackageSet {
 /// What is left when everything that can be built in some order is taken
 /// away: the cycles, and what needs one.
 fn knotted(graph: &BuildGraph) -> BTreeSet<RecipeId> {
-    let mut waits: BTreeMap<RecipeId, usize> = BTreeMap::new();
-    let mut users: BTreeMap<RecipeId, Vec<RecipeId>> = BTreeMap::new();
+    let all = graph.iter().flat_map(|(id, needs)| needs.iter().chain([id]));
+    let many = all.map(|id| id.0 + 1).max().unwrap_or(0);
+    let mut waits = vec![0; many];
+    let mut users: Vec<Vec<RecipeId>> = vec![Vec::new(); many];
     for (id, needs) in graph {
-        waits.insert(*id, needs.len());
-        needs.iter().for_each(|need| users.entry(*need).or_default().push(*id));
+        waits[id.0] = needs.len();
+        needs.iter().for_each(|need| users[need.0].push(*id));
     }
-    let mut ready: Vec<RecipeId> = waits.iter().filter(|(_, n)| **n == 0).map(|(id, _)| *id).collect();
+    let mut ready: Vec<RecipeId> = graph.keys().filter(|id| waits[id.0] == 0).copied().collect();
     while let Some(id) = ready.pop() {
-        waits.remove(&id);
-        for user in users.get(&id).into_iter().flatten() {
-            if let Some(n) = waits.get_mut(user) {
-                *n -= 1;
-                if *n == 0 {
-                    ready.push(*user);
-                }
+        for user in &users[id.0] {
+            waits[user.0] -= 1;
+            if waits[user.0] == 0 {
+                ready.push(*user);
             }
         }
     }
-    waits.into_keys().collect()
+    graph.keys().filter(|id| waits[id.0] > 0).copied().collect()
 }
 
 fn shortest_cycle(graph: &BuildGraph, within: &BTreeSet<RecipeId>, start: RecipeId) -> Option<Vec<RecipeId>> {

@@ -109,6 +109,10 @@ struct Facts {
     misfit: OnceLock<Option<String>>,
     edges: OnceLock<Edges>,
     extras: OnceLock<Vec<(ExtraName, Vec<Edge>)>>,
+    /// Closures that can be made: a plan comes back to each of them.
+    build: OnceLock<Arc<[Member]>>,
+    run: OnceLock<Arc<[Member]>>,
+    check: OnceLock<Arc<[Member]>>,
 }
 
 /// Recipes for one target.
@@ -121,7 +125,8 @@ pub struct PackageSet {
     /// The name and the rank among its versions of each recipe.
     positions: Vec<(NameId, usize)>,
     facts: Vec<Facts>,
-    slots: Mutex<Slots>,
+    /// Scratch space of walks, one for each that goes on at a time.
+    slots: Mutex<Vec<Slots>>,
     memo: Mutex<HashMap<MemoKey, Arc<[Member]>>>,
 }
 
@@ -222,6 +227,32 @@ impl PackageSet {
         self.closure(Purpose::Run(id, extras.to_vec()))
     }
 
+    /// The members of [`Self::build_closure`], shared.
+    pub fn build_members(&self, id: RecipeId) -> Result<Arc<[Member]>, Vec<Finding>> {
+        self.shared(&Purpose::Build(id))
+    }
+
+    /// The members of [`Self::run_closure`], shared.
+    pub fn run_members(&self, id: RecipeId, extras: &[ExtraName]) -> Result<Arc<[Member]>, Vec<Finding>> {
+        self.shared(&Purpose::Run(id, extras.to_vec()))
+    }
+
+    /// The members of [`Self::check_closure`], shared.
+    pub fn check_members(&self, id: RecipeId) -> Result<Arc<[Member]>, Vec<Finding>> {
+        self.shared(&Purpose::Check(id))
+    }
+
+    /// Works out the closures that building a recipe and running it need, so
+    /// that they are known when they are asked for. Many recipes can be made
+    /// ready side by side; what is wrong is told by [`Self::findings`].
+    pub fn make_ready(&self, goal: &Member, tests: Tests) {
+        let run = Purpose::Run(goal.id, goal.extras.clone());
+        let check = (tests != Tests::None).then_some(Purpose::Check(goal.id));
+        for purpose in [run, Purpose::Build(goal.id)].into_iter().chain(check) {
+            drop(self.examine(&purpose));
+        }
+    }
+
     /// What the tests of a recipe need: itself, `[check] inputs`, and pytest
     /// where that is the runner. The run closure when tests are off.
     pub fn check_closure(&self, id: RecipeId) -> Result<Closure, Vec<Finding>> {
@@ -235,10 +266,38 @@ impl PackageSet {
         }
     }
 
+    fn shared(&self, purpose: &Purpose) -> Result<Arc<[Member]>, Vec<Finding>> {
+        self.examine(purpose).map_err(|failure| trouble::findings(self, failure.troubles))
+    }
+
+    /// Where the closure of a recipe is kept that most is asked for.
+    fn kept(&self, purpose: &Purpose) -> Option<&OnceLock<Arc<[Member]>>> {
+        match purpose {
+            Purpose::Build(id) => Some(&self.facts[id.0].build),
+            Purpose::Run(id, extras) if extras.is_empty() => Some(&self.facts[id.0].run),
+            Purpose::Check(id) if self.get(*id).check.enable => Some(&self.facts[id.0].check),
+            // Without tests it is what it runs with.
+            Purpose::Check(id) => Some(&self.facts[id.0].run),
+            Purpose::Run(..) | Purpose::Free { .. } => None,
+        }
+    }
+
     /// The members of a closure, or what is wrong with it.
     fn examine(&self, purpose: &Purpose) -> Result<Arc<[Member]>, Failure> {
+        let kept = self.kept(purpose);
+        if let Some(known) = kept.and_then(OnceLock::get) {
+            return Ok(Arc::clone(known));
+        }
+        let members = self.examine_once(purpose)?;
+        Ok(kept.map_or_else(|| members.clone(), |kept| kept.get_or_init(|| members.clone()).clone()))
+    }
+
+    fn examine_once(&self, purpose: &Purpose) -> Result<Arc<[Member]>, Failure> {
         self.started(purpose, |start| {
-            let key = MemoKey::of(start);
+            // What starts from one recipe alone is kept with it.
+            let alone =
+                start.wants.is_empty() && matches!(&start.roots[..], [(_, extras)] if extras.is_empty());
+            let key = if alone { None } else { MemoKey::of(start) };
             if let Some(known) = key.as_ref().and_then(|key| lock(&self.memo).get(key).cloned()) {
                 return Ok(known);
             }
@@ -342,8 +401,12 @@ impl PackageSet {
         Some(&all[found].1)
     }
 
-    fn slots(&self) -> MutexGuard<'_, Slots> {
-        lock(&self.slots)
+    /// Calls `f` with scratch space that no other walk has.
+    fn with_slots<R>(&self, f: impl FnOnce(&mut Slots) -> R) -> R {
+        let mut slots = lock(&self.slots).pop().unwrap_or_default();
+        let out = f(&mut slots);
+        lock(&self.slots).push(slots);
+        out
     }
 
     fn misfit(&self, id: RecipeId) -> Option<&str> {

@@ -97,7 +97,10 @@ struct Walker<'s, 'p> {
 impl PackageSet {
     /// Walks from the start over everything it needs, breadth first.
     pub(super) fn walk<'s>(&'s self, start: &'s Start<'s>, picks: Picks<'_>) -> Walk<'s> {
-        let mut slots = self.slots();
+        self.with_slots(|slots| self.walk_in(slots, start, picks))
+    }
+
+    fn walk_in<'s>(&'s self, slots: &mut Slots, start: &'s Start<'s>, picks: Picks<'_>) -> Walk<'s> {
         slots.stamp = slots.stamp.wrapping_add(1);
         if slots.stamp == 0 || slots.of.len() != self.name_count() {
             slots.of = vec![(0, 0); self.name_count()];
@@ -106,7 +109,7 @@ impl PackageSet {
         let visits = Vec::with_capacity(EXPECTED);
         let walk = Walk { visits, faults: Vec::new(), unknown_extras: Vec::new(), gave_up: false };
         let todo = Vec::with_capacity(EXPECTED);
-        let mut walker = Walker { set: self, picks, slots: &mut slots, walk, todo };
+        let mut walker = Walker { set: self, picks, slots, walk, todo };
         for (root, extras) in &start.roots {
             walker.root(*root, extras);
         }

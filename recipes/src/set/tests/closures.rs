@@ -411,3 +411,33 @@ fn equal_wants_are_closed_once() {
     }
     assert_eq!(lock(&set.memo).len(), 1);
 }
+
+#[test]
+fn what_was_made_ready_on_many_threads_is_what_is_told_later() {
+    let lines = "
+        a 1: b, c[x] | build: hatchling>=1, wheel
+        b 1: c
+        c 1: | extra x: d
+        c 2: | extra x: d
+        d 1: nothing
+        hatchling 1: pluggy
+        pluggy 1:
+        wheel 1:
+    ";
+    let (fresh, ready) = (set(lines), set(lines));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| all(&ready).iter().for_each(|goal| ready.make_ready(goal, Tests::Goals)));
+        }
+    });
+    for id in fresh.ids() {
+        assert_eq!(line(&ready, ready.build_closure(id)), line(&fresh, fresh.build_closure(id)));
+        assert_eq!(line(&ready, ready.run_closure(id, &[])), line(&fresh, fresh.run_closure(id, &[])));
+        assert_eq!(line(&ready, ready.check_closure(id)), line(&fresh, fresh.check_closure(id)));
+        let members = ready.run_members(id, &[]).map(|members| members.to_vec());
+        assert_eq!(members.ok(), fresh.run_closure(id, &[]).map(|closure| closure.members).ok());
+    }
+    let told_of = |set: &PackageSet| told(&set.findings(&all(set), Tests::Dependencies));
+    assert!(told_of(&ready).contains("nothing"), "{}", told_of(&ready));
+    assert_eq!(told_of(&ready), told_of(&fresh));
+}
