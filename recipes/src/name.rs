@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 pub use pep440_rs::{Version, VersionSpecifiers};
 pub use pep508_rs::{ExtraName, MarkerTree, PackageName};
@@ -16,9 +17,9 @@ pub use pep508_rs::{ExtraName, MarkerTree, PackageName};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     /// The requirement as its author wrote it, trimmed.
-    pub text: String,
-    /// The same requirement, parsed.
-    pub parsed: pep508_rs::Requirement,
+    pub text: Arc<str>,
+    /// The same requirement, parsed: of thousands of recipes many say the same.
+    pub parsed: Arc<pep508_rs::Requirement>,
 }
 
 impl Requirement {
@@ -44,7 +45,7 @@ impl FromStr for Requirement {
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         match pep508_rs::Requirement::from_str(text) {
-            Ok(parsed) => Ok(Self { text: text.to_owned(), parsed }),
+            Ok(parsed) => Ok(Self { text: text.into(), parsed: Arc::new(parsed) }),
             Err(e) => Err(e.message.to_string()),
         }
     }

@@ -168,13 +168,13 @@ impl Wanted {
     }
 
     fn file(&mut self, book: &Book, path: &str) -> Result<()> {
-        let found = book.of_file(path);
+        let found: Vec<usize> = book.of_file(path).collect();
         if found.is_empty() {
             // Its findings were reported already; nothing else stands for it.
             return Err(Error::input(format!("`{path}` holds no recipe of this set"))
                 .hint("a recipe needs at least `pname`, `version` and `[source]`"));
         }
-        for &id in found {
+        for id in found {
             self.add(RecipeId(id).into());
         }
         Ok(())
@@ -193,7 +193,7 @@ impl Wanted {
                 .hint("a recipe is a TOML file with `pname`"));
         }
         let ids: Vec<RecipeId> =
-            files.iter().flat_map(|file| loaded.book.of_file(file)).map(|&id| RecipeId(id)).collect();
+            files.iter().flat_map(|file| loaded.book.of_file(file)).map(RecipeId).collect();
         let here = Path::new(folder).canonicalize();
         let is_source = |id: &&RecipeId| {
             set.get(**id).sources.iter().any(|source| match &source.origin {

@@ -42,7 +42,7 @@ pub fn lint(ambient: &Ambient, paths: &[String], target: Targets<'_>) -> Result<
     if files.is_empty() && findings.is_empty() {
         return Err(loaded.nothing_here());
     }
-    let recipes: BTreeSet<usize> = files.iter().flat_map(|f| loaded.book.of_file(f)).copied().collect();
+    let recipes: BTreeSet<usize> = files.iter().flat_map(|f| loaded.book.of_file(f)).collect();
     for &recipe in &recipes {
         let found = recipes::parse::lint(&loaded.book.recipes[recipe]);
         // Of a recipe that several files make up only what stands in these.

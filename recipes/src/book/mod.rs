@@ -50,10 +50,10 @@ pub struct Book {
     pub recipes: Vec<Arc<Recipe>>,
     /// The tables of those that were extended; another is its file's.
     merged: HashMap<usize, Table>,
-    /// Layer of each file, by the file's address (the places keep it alive).
-    layers: HashMap<usize, Arc<str>>,
-    /// The recipes each file is part of, by its path.
-    of_file: HashMap<String, Vec<usize>>,
+    /// Layer of each file, sorted by the file's address (the places keep it alive).
+    layers: Vec<(usize, Arc<str>)>,
+    /// The files recipes are made of, sorted by path, and those recipes.
+    of_file: Vec<(Arc<SourceFile>, usize)>,
 }
 
 /// One value of a recipe: dotted key, value, layer, `file:line`.
@@ -73,13 +73,16 @@ impl Book {
 
     /// The recipes a file stands for: the one it holds, the one that took its
     /// place in a later layer, or those that it extends.
-    pub fn of_file(&self, path: &str) -> &[usize] {
-        self.of_file.get(path).map_or(&[], Vec::as_slice)
+    pub fn of_file(&self, path: &str) -> impl Iterator<Item = usize> {
+        let first = self.of_file.partition_point(|(file, _)| file.path.as_str() < path);
+        let these = self.of_file[first..].iter().take_while(move |(file, _)| file.path == path);
+        these.map(|(_, recipe)| *recipe)
     }
 
     /// The layer a place's file belongs to.
     pub fn layer_of(&self, place: &Place) -> Option<&str> {
-        self.layers.get(&address(&place.file)).map(|name| &**name)
+        let at = self.layers.binary_search_by_key(&address(&place.file), |(file, _)| *file).ok()?;
+        Some(&self.layers[at].1)
     }
 
     fn rows(&self, table: &Table, path: &str, out: &mut Vec<OriginRow>) {
@@ -190,15 +193,15 @@ pub fn assemble(layers: &[Layer]) -> (Book, Vec<Finding>) {
 pub fn lay(layers: &[Layer], files: Vec<ReadFile>) -> (Book, Vec<Finding>) {
     let mut findings = Vec::new();
     let mut shelf = Shelf::default();
-    let mut names = HashMap::new();
-    let mut order = HashMap::new();
+    let mut names: Vec<(usize, Arc<str>)> = Vec::with_capacity(files.len());
+    shelf.entries.reserve(files.len());
+    shelf.by_name.reserve(files.len());
     let mut files = files.into_iter();
     for (at, layer) in layers.iter().enumerate() {
         let name: Arc<str> = layer.name.as_str().into();
         let mut extensions = Vec::new();
         for mut read in files.by_ref().take(layer.files.len()) {
-            names.insert(address(&read.file), name.clone());
-            order.insert(address(&read.file), order.len());
+            names.push((address(&read.file), name.clone()));
             findings.append(&mut read.findings);
             match read.content {
                 Content::Extension(_) => extensions.push(read),
@@ -209,24 +212,27 @@ pub fn lay(layers: &[Layer], files: Vec<ReadFile>) -> (Book, Vec<Finding>) {
             shelf.extend(extension, &mut findings);
         }
     }
-    let mut book = Book { layers: names, ..Book::default() };
-    let mut numbers = HashMap::new();
+    let mut book = Book::default();
+    let mut numbers = vec![None; shelf.entries.len()];
+    book.recipes.reserve(shelf.entries.len());
     for (at, mut entry) in shelf.entries.into_iter().enumerate() {
         let parsed = entry.parsed.take();
         let (recipe, more) = parsed.unwrap_or_else(|| entry.parse(&layers[entry.layer].name));
         findings.extend(more);
         if let Some(recipe) = recipe.filter(|_| entry.good) {
-            numbers.insert(at, book.recipes.len());
+            numbers[at] = Some(book.recipes.len());
             book.merged.extend(entry.table.map(|table| (book.recipes.len(), table)));
             book.recipes.push(recipe);
         }
     }
     for (file, at) in shelf.parts {
-        if let Some(number) = numbers.get(&at) {
-            book.of_file.entry(file.path.clone()).or_default().push(*number);
-        }
+        book.of_file.extend(numbers[at].map(|number| (file, number)));
     }
-    (book, in_order(findings, &order))
+    book.of_file.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+    let findings = in_order(findings, &names);
+    book.layers = names;
+    book.layers.sort_unstable_by_key(|(file, _)| *file);
+    (book, findings)
 }
 
 /// Reads one file of the layer of this name. Needs no other, so that many can
@@ -253,8 +259,13 @@ pub fn read(file: &LayerFile, layer: &str) -> ReadFile {
     ReadFile { file: file.file.clone(), identity, good, findings, content }
 }
 
-/// Findings of several versions of one recipe are said once.
-fn in_order(mut findings: Vec<Finding>, order: &HashMap<usize, usize>) -> Vec<Finding> {
+/// Findings of several versions of one recipe are said once; `files` are in
+/// the order in which they are told.
+fn in_order(mut findings: Vec<Finding>, files: &[(usize, Arc<str>)]) -> Vec<Finding> {
+    if findings.is_empty() {
+        return findings;
+    }
+    let order: HashMap<usize, usize> = files.iter().enumerate().map(|(at, (file, _))| (*file, at)).collect();
     let key = |f: &Finding| {
         let place = f.place.as_ref();
         place.map_or((usize::MAX, 0), |p| {

@@ -1492,3 +1492,24 @@ fn mangled_text_gives_findings_and_never_a_panic() {
     }
     assert!(with_findings > 200, "only {with_findings} of 400 had findings");
 }
+
+#[test]
+fn a_requirement_said_before_stands_where_it_is_said_now() {
+    let text = |name: &str| {
+        format!(
+            "pname = \"{name}\"\nversion = \"1\"\ndependencies = [\"same>=1\", \" same>=1\"]\n[source]\npath = \".\"\n"
+        )
+    };
+    for name in ["first", "the-second-is-longer"] {
+        let file = Arc::new(SourceFile { path: format!("{name}.toml"), text: text(name) });
+        let files = vec![LayerFile { file: file.clone(), pyproject: None }];
+        let (book, findings) = assemble(&[Layer { name: "recipes".into(), files }]);
+        assert_eq!(findings, []);
+        let said = &book.recipes[0].dependencies;
+        assert_eq!([&*said[0].requirement.text, &*said[1].requirement.text], ["same>=1"; 2]);
+        for (dependency, written) in said.iter().zip(["\"same>=1\"", "\" same>=1\""]) {
+            assert_eq!(dependency.place.file.path, file.path);
+            assert_eq!(&file.text[dependency.place.span.clone()], written);
+        }
+    }
+}

@@ -2,9 +2,12 @@
 //!
 //! Knows their grammars and what people usually meant. Must never know keys.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use pep508_rs::{MarkerWarningKind, VerbatimUrl};
+use pep508_rs::{MarkerWarningKind, VerbatimUrl, VersionOrUrl};
 
 use super::specifier::{self, Trouble};
 use crate::codes;
@@ -12,6 +15,15 @@ use crate::diag::{Code, Finding};
 use crate::name::{MarkerTree, PackageName, Requirement, Sha256, Version, VersionSpecifiers};
 use crate::node::{Node, Value};
 use crate::recipe::Dependency;
+
+/// Good requirements a thread remembers.
+const MOST_GOOD: usize = 4096;
+
+thread_local! {
+    /// Good requirements by their text, which says all there is to know of
+    /// them: thousands of recipes name the same few backends.
+    static GOOD: RefCell<HashMap<String, Requirement>> = RefCell::default();
+}
 
 /// An error about some bytes of a string value.
 fn at(node: &Node, range: std::ops::Range<usize>, code: Code, message: impl Into<String>) -> Finding {
@@ -145,13 +157,26 @@ pub(super) fn requirement(node: &Node, findings: &mut Vec<Finding>) -> Option<De
         );
         return None;
     }
+    let place = || node.place.clone();
+    if let Some(requirement) = GOOD.with_borrow(|good| good.get(text).cloned()) {
+        return Some(Dependency { requirement, place: place() });
+    }
     let mut complaints = Vec::new();
     let parsed =
         pep508_rs::Requirement::<VerbatimUrl>::parse_reporter(text, "", &mut dropped(&mut complaints));
     match parsed {
-        Ok(parsed) if complaints.is_empty() => {
-            let requirement = Requirement { text: text.trim().to_owned(), parsed };
-            return Some(Dependency { requirement, place: node.place.clone() });
+        Ok(mut parsed) if complaints.is_empty() => {
+            if let Some(VersionOrUrl::VersionSpecifier(all)) = &mut parsed.version_or_url {
+                // The list that is parsed has room for more; thousands are kept.
+                *all = all.iter().cloned().collect();
+            }
+            let requirement = Requirement { text: text.trim().into(), parsed: Arc::new(parsed) };
+            GOOD.with_borrow_mut(|good| {
+                if good.len() < MOST_GOOD {
+                    good.insert(text.to_owned(), requirement.clone());
+                }
+            });
+            return Some(Dependency { requirement, place: place() });
         }
         Ok(_) => {
             let start = text.find(';').map_or(0, |n| n + 1);

@@ -16,28 +16,54 @@ struct Walk<'f> {
     findings: &'f mut Vec<Finding>,
 }
 
+/// Which key is looked at: text only when there is something to say of it.
+#[derive(Clone, Copy)]
+struct Path<'p> {
+    above: Option<&'p Path<'p>>,
+    key: &'p str,
+    /// Lists that the value is an item of.
+    items: usize,
+}
+
+impl<'p> Path<'p> {
+    const TOP: Self = Self { above: None, key: "", items: 0 };
+
+    fn to(&'p self, key: &'p str) -> Self {
+        Self { above: Some(self), key, items: 0 }
+    }
+
+    fn item(self) -> Self {
+        Self { items: self.items + 1, ..self }
+    }
+
+    /// `source.hash`, and of an item `source[]`.
+    fn text(&self) -> String {
+        let above = self.above.map_or(String::new(), Path::text);
+        join(&above, self.key) + &"[]".repeat(self.items)
+    }
+}
+
 /// Checks a whole file's table, moving old spellings to where they belong.
 pub(crate) fn check(table: &mut Table, root: &'static [Field], findings: &mut Vec<Finding>) {
     old::modernise(table, root, findings);
     let extends = table.get("extends").is_some_and(|n| n.value != Value::Bool(false));
-    Walk { root, extends, findings }.table(table, root, "");
+    Walk { root, extends, findings }.table(table, root, Path::TOP);
 }
 
 impl Walk<'_> {
-    fn table(&mut self, table: &mut Table, fields: &'static [Field], path: &str) {
+    fn table(&mut self, table: &mut Table, fields: &'static [Field], path: Path<'_>) {
         for at in 0..table.entries.len() {
             let field = match find(fields, &table.entries[at].key) {
                 Some(field) => field,
                 None => match self.old_key(table, at, fields) {
                     Some(field) => field,
                     None => {
-                        self.unknown(&table.entries[at], fields, path);
+                        self.unknown(&table.entries[at], fields, &path.text());
                         continue;
                     }
                 },
             };
-            let name = join(path, field.key);
-            self.node(&mut table.entries[at].node, &field.takes, &name);
+            self.node(&mut table.entries[at].node, &field.takes, path.to(field.key));
         }
     }
 
@@ -95,40 +121,40 @@ impl Walk<'_> {
         });
     }
 
-    fn node(&mut self, node: &mut Node, takes: &Type, path: &str) {
+    fn node(&mut self, node: &mut Node, takes: &Type, path: Path<'_>) {
         if takes.is_list() && edit_of(node).is_some() {
             return self.edit(node, takes, path);
         }
         let Some(fitting) = fitting(takes, node) else {
-            self.findings.push(wrong_type(node, takes, path));
+            self.findings.push(wrong_type(node, takes, &path.text()));
             return;
         };
         match (&mut node.value, fitting) {
             (Value::Integer(n), Type::Count) if *n < 0 => self.findings.push(Finding::error(
                 codes::OUT_OF_RANGE,
                 node.place.clone(),
-                format!("`{path}` is negative"),
+                format!("`{}` is negative", path.text()),
             )),
             (Value::String(text), Type::Choice(words)) if !words.contains(&text.as_str()) => {
-                let finding = wrong_choice(node, words, path);
+                let finding = wrong_choice(node, words, &path.text());
                 self.findings.push(finding);
             }
             (Value::Array(items), Type::List(inner)) => {
                 for item in items {
-                    self.node(item, inner, &format!("{path}[]"));
+                    self.node(item, inner, path.item());
                 }
             }
             (Value::Array(items), Type::Requirements) => {
                 for item in items {
-                    self.node(item, &Type::Text, &format!("{path}[]"));
+                    self.node(item, &Type::Text, path.item());
                 }
             }
             (Value::Table(table), Type::Fields(fields)) => {
-                self.table(table, fields, path.trim_end_matches("[]"))
+                self.table(table, fields, Path { items: 0, ..path })
             }
             (Value::Table(table), Type::Map(inner)) => {
                 for entry in &mut table.entries {
-                    self.node(&mut entry.node, inner, &join(path, &entry.key));
+                    self.node(&mut entry.node, inner, path.to(&entry.key));
                 }
             }
             _ => {}
@@ -136,13 +162,16 @@ impl Walk<'_> {
     }
 
     /// `{ append = [..], remove = [..] }` in the place of a list.
-    fn edit(&mut self, node: &mut Node, takes: &Type, path: &str) {
+    fn edit(&mut self, node: &mut Node, takes: &Type, path: Path<'_>) {
         if !self.extends {
             self.findings.push(
                 Finding::error(
                     codes::NOT_EXTENDING,
                     node.place.clone(),
-                    format!("`{path}` appends to or removes from a list, but the recipe extends none"),
+                    format!(
+                        "`{}` appends to or removes from a list, but the recipe extends none",
+                        path.text()
+                    ),
                 )
                 .hint("write the whole list, or say `extends = true` at the top of the file"),
             );
@@ -150,12 +179,13 @@ impl Walk<'_> {
         }
         let Value::Table(table) = &mut node.value else { return };
         for entry in &mut table.entries {
-            let name = join(path, &entry.key);
+            let name = path.to(&entry.key);
             let takes = if entry.key == "remove" { &Type::List(&Type::Text) } else { takes };
             if matches!(entry.node.value, Value::Array(_)) {
-                self.node(&mut entry.node, takes, &name);
+                self.node(&mut entry.node, takes, name);
             } else {
-                self.findings.push(wrong_type(&entry.node, &Type::List(&Type::Text), &name));
+                let finding = wrong_type(&entry.node, &Type::List(&Type::Text), &name.text());
+                self.findings.push(finding);
             }
         }
     }

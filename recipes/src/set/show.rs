@@ -48,7 +48,7 @@ impl PackageSet {
     pub fn because(&self, closure: &Closure, id: RecipeId) -> Vec<(String, String)> {
         self.started(&closure.purpose, |start| {
             let edges = reasons(self, closure, start, id);
-            edges.iter().map(|edge| (edge.who(self), edge.requirement(self).text.clone())).collect()
+            edges.iter().map(|edge| (edge.who(self), edge.requirement(self).text.to_string())).collect()
         })
     }
 }

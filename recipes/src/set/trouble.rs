@@ -59,7 +59,7 @@ impl Line {
         Self {
             place: edge.place(set).cloned(),
             who: edge.who(set),
-            text: requirement.text.clone(),
+            text: requirement.text.to_string(),
             specifiers,
         }
     }
