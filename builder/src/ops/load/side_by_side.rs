@@ -3,8 +3,12 @@
 //! Knows what a thread costs beside a file that is read. Must never know what
 //! is done.
 
+use crate::exec::roomy_heap;
+
 /// So many files are worth another thread: it costs what some of them do.
 const WORTH_A_THREAD: usize = 40;
+/// What is made of so many files has tens of megabytes.
+const WORTH_ROOM: usize = 2000;
 /// More threads than this wait for the disk and for each other.
 const MOST_THREADS: usize = 8;
 
@@ -12,14 +16,22 @@ const MOST_THREADS: usize = 8;
 /// each processor, takes longer than to read a hundred recipes.
 pub fn side_by_side<T: Sync, R: Send>(cpus: usize, of: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let threads = (of.len() / WORTH_A_THREAD).min(cpus).clamp(1, MOST_THREADS);
+    if of.len() >= WORTH_ROOM {
+        roomy_heap();
+    }
     if threads == 1 {
         return of.iter().map(f).collect();
     }
     let (f, mut parts) = (&f, of.chunks(of.len().div_ceil(threads)));
     let own = parts.next().unwrap_or_default();
+    let on_a_thread = move |part: &[T]| {
+        if of.len() >= WORTH_ROOM {
+            roomy_heap();
+        }
+        part.iter().map(f).collect::<Vec<R>>()
+    };
     std::thread::scope(|scope| {
-        let others: Vec<_> =
-            parts.map(|part| scope.spawn(move || part.iter().map(f).collect::<Vec<R>>())).collect();
+        let others: Vec<_> = parts.map(|part| scope.spawn(move || on_a_thread(part))).collect();
         let mut out: Vec<R> = own.iter().map(f).collect();
         for other in others {
             out.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));

@@ -40,9 +40,90 @@ pub fn share_heap() {
     let _ = arenas;
 }
 
+/// By how much a roomy heap grows: address space, not memory. A thread's
+/// arena of the C library is at most this large, and begins at a multiple.
+#[cfg(target_env = "gnu")]
+const ROOM: usize = 64 << 20;
+/// Some of these are more than what is free at the end of a heap that did not
+/// grow yet; by itself the library takes what has 128 kB from no heap at all.
+#[cfg(target_env = "gnu")]
+const PROBE: usize = 100 << 10;
+/// A multiple of what a page has anywhere.
+#[cfg(target_env = "gnu")]
+const PAGES: usize = 64 << 10;
+/// So many of these are no longer worth a search for its end.
+#[cfg(target_env = "gnu")]
+const MOST_PROBES: usize = 16;
+
+/// See `exec::local::roomy_heap`.
+#[cfg(target_env = "gnu")]
+pub fn roomy_heap() {
+    let mut probes: Vec<Vec<u8>> = Vec::new();
+    // SAFETY: settings of the allocator, the end of the data segment, and
+    // advice about pages, which changes nothing of what is in them.
+    unsafe {
+        libc::mallopt(libc::M_TOP_PAD, ROOM as libc::c_int);
+        let before = libc::sbrk(0);
+        probes.push(Vec::with_capacity(PROBE));
+        let at = probes[0].as_ptr() as usize;
+        // Threads' heaps lie above the data segment.
+        let (from, until) = if at < before as usize || at < libc::sbrk(0) as usize {
+            while libc::sbrk(0) == before && probes.len() < MOST_PROBES {
+                probes.push(Vec::with_capacity(PROBE));
+            }
+            (at, libc::sbrk(0) as usize)
+        } else {
+            let from = at & !(ROOM - 1);
+            (from, from + ROOM)
+        };
+        let from = from.next_multiple_of(PAGES);
+        // Without large pages it is as it was.
+        libc::madvise(from as *mut libc::c_void, until.saturating_sub(from), libc::MADV_HUGEPAGE);
+    }
+}
+
+/// The allocator has ways of its own.
+#[cfg(not(target_env = "gnu"))]
+pub fn roomy_heap() {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the kernel says of the mapping of an address.
+    fn flags_of(address: usize) -> String {
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut inside = false;
+        for line in maps.lines() {
+            let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+            let bounds =
+                range.map(|(from, to)| (usize::from_str_radix(from, 16), usize::from_str_radix(to, 16)));
+            if let Some((Ok(from), Ok(to))) = bounds {
+                inside = (from..to).contains(&address);
+            } else if let Some(flags) = line.strip_prefix("VmFlags:").filter(|_| inside) {
+                return flags.to_owned();
+            }
+        }
+        panic!("{address:x} is mapped nowhere");
+    }
+
+    #[test]
+    #[cfg(target_env = "gnu")]
+    fn a_roomy_heap_has_large_pages_and_keeps_what_is_in_it() {
+        let there = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists();
+        let many = || (0..5000_usize).map(|n| vec![n; 20 + n % 7]).collect::<Vec<Vec<usize>>>();
+        let before = many();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                roomy_heap();
+                let after = many();
+                assert_eq!(after, before);
+                let flags = flags_of(after[4999].as_ptr() as usize);
+                assert!(!there || flags.contains(" hg"), "{flags}");
+            });
+        });
+        assert_eq!(before, many());
+    }
 
     #[test]
     fn a_small_machine_has_few_arenas_and_a_large_one_not_many() {
