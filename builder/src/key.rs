@@ -18,6 +18,18 @@ use sha2::{Digest as _, Sha256};
 /// Raised when the meaning of any key changes.
 pub const KEY_FORMAT: u32 = 1;
 
+/// The two hex digits of each byte.
+const DIGITS: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut all = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        all[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    all
+};
+
 /// The sha256 of some bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
@@ -51,10 +63,9 @@ impl Digest {
     /// The same, behind a text.
     fn write_hex(&self, out: &mut String) {
         // By hand: a plan of thousands of steps writes millions of these digits.
-        let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
         let mut digits = [0; 64];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+            pair.copy_from_slice(&DIGITS[usize::from(byte)]);
         }
         out.push_str(std::str::from_utf8(&digits).expect("digits are ASCII"));
     }
@@ -222,8 +233,9 @@ impl KeyWriter {
         let many = self.ends.len() + common.map_or(0, |common| common.ends.len());
         let mut parts = Vec::with_capacity(many);
         parts.extend(self.each());
-        parts.extend(common.iter().flat_map(|common| common.sorted()));
-        parts.sort_unstable();
+        parts.extend(common.iter().flat_map(|common| common.each()));
+        // The stable sort is the one that sees that inputs come in their order.
+        parts.sort();
         parts
     }
 

@@ -250,7 +250,7 @@ mod tests {
         };
         assert_eq!(line(["will", "ab"]), "will ab   ");
         assert_eq!(line(["may", "larger"]), "may  larger ");
-        assert_eq!(line(["\u{e9}t\u{e9}", ""]), "\u{e9}t\u{e9}      ");
+        assert_eq!(line(["\u{e9}t\u{e9}", ""]), "\u{e9}t\u{e9}       ");
     }
 
     #[test]

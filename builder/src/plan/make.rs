@@ -13,7 +13,7 @@ use recipes::diag::{Code, Finding};
 use recipes::recipe::{Format, Kind, Origin, Runner, Source};
 use recipes::set::{Member, PackageSet, RecipeId, Tests};
 
-use super::spec::{self, Common};
+use super::spec::{self, Common, Of};
 use super::{Depth, Draft, Facts, Goals, Input, Local};
 use crate::event::StepKind;
 use crate::key::KeyWriter;
@@ -52,6 +52,11 @@ struct Words {
 }
 
 impl Words {
+    /// The version, which a package is called with.
+    fn version(&self) -> &str {
+        self.package.rsplit(' ').next().unwrap_or_default()
+    }
+
     fn of(set: &PackageSet, id: RecipeId) -> Self {
         let recipe = set.get(id);
         let package: Arc<str> = set.label(id).into();
@@ -171,6 +176,11 @@ impl<'a> Maker<'a> {
         let _ = self.keys.send(std::mem::take(&mut self.drafts));
     }
 
+    /// Whose steps are made.
+    fn whose(&self, id: RecipeId) -> Of<'_> {
+        Of { recipe: self.set.get(id), version: self.words(id).version() }
+    }
+
     fn words(&self, id: RecipeId) -> &Words {
         self.words[id.0].get_or_init(|| Words::of(self.set, id))
     }
@@ -193,7 +203,7 @@ impl<'a> Maker<'a> {
             return Some(made);
         }
         let source = self.source_of(id)?;
-        let own = spec::fetch(self.set.get(id), source, &self.common);
+        let own = spec::fetch(self.whose(id), source, &self.common);
         Some(self.add(id, StepKind::Fetch, own, Vec::new()))
     }
 
@@ -207,7 +217,7 @@ impl<'a> Maker<'a> {
             let step = self.fetch(id)?;
             inputs.push(self.input(step, "file"));
         }
-        let own = spec::source(id.0, self.set.get(id), source, &self.common, self.local);
+        let own = spec::source(id.0, self.whose(id), source, &self.common, self.local);
         Some(self.add(id, StepKind::Source, own, inputs))
     }
 
@@ -244,7 +254,7 @@ impl<'a> Maker<'a> {
             let role = self.words(member.id).build_system.clone();
             inputs.push(Input { step, role });
         }
-        let own = spec::build(self.set.get(id), source, &self.common);
+        let own = spec::build(self.whose(id), source, &self.common);
         Some(self.add(id, StepKind::Build, own, inputs))
     }
 
@@ -259,7 +269,7 @@ impl<'a> Maker<'a> {
             // What its phases installed: there is no wheel to finish.
             Format::Other => return self.build(id),
         };
-        let own = spec::finish(recipe, &self.common);
+        let own = spec::finish(self.whose(id), &self.common);
         let input = self.input(step, role);
         Some(self.add(id, StepKind::Finish, own, vec![input]))
     }
@@ -269,7 +279,7 @@ impl<'a> Maker<'a> {
             return Some(made);
         }
         let step = self.finish(id)?;
-        let own = spec::install(self.set.get(id), &self.common);
+        let own = spec::install(self.whose(id), &self.common);
         let input = self.input(step, "wheel");
         Some(self.add(id, StepKind::Install, own, vec![input]))
     }
@@ -313,7 +323,7 @@ impl<'a> Maker<'a> {
         }
         let closure = self.members(|set| set.run_members(id, &[]))?;
         let inputs = self.installs(id, &closure)?;
-        let own = spec::imports(recipe, &self.common);
+        let own = spec::imports(self.whose(id), &self.common);
         Some(self.add(id, StepKind::Imports, own, inputs))
     }
 
@@ -332,7 +342,7 @@ impl<'a> Maker<'a> {
             let step = self.source(id)?;
             inputs.push(self.input(step, "source"));
         }
-        let own = spec::check(recipe, source, &self.common);
+        let own = spec::check(self.whose(id), source, &self.common);
         Some(self.add(id, StepKind::Check, own, inputs))
     }
 }

@@ -30,6 +30,15 @@ const fn version(kind: StepKind) -> u32 {
     }
 }
 
+/// Whose step it is.
+#[derive(Clone, Copy)]
+pub struct Of<'r> {
+    /// The package.
+    pub recipe: &'r Recipe,
+    /// Its version as text, which most steps write.
+    pub version: &'r str,
+}
+
 /// What steps of one kind have in common, written once.
 pub struct Common<'a> {
     facts: &'a Facts,
@@ -106,8 +115,8 @@ fn unsupported(key: &mut KeyWriter, recipe: &Recipe) {
 }
 
 /// Name and version: variables of every action.
-fn subject(key: &mut KeyWriter, recipe: &Recipe) {
-    key.part("variables", format!("{} {}", recipe.pname_text, recipe.version));
+fn subject(key: &mut KeyWriter, of: Of<'_>) {
+    key.long_part(&["variables"], &[&of.recipe.pname_text, " ", of.version]);
 }
 
 /// Phases that run on the source before it is a source.
@@ -125,14 +134,15 @@ pub fn declares_compiler(recipe: &Recipe) -> bool {
 }
 
 /// `fetch`: what was promised, never where it comes from.
-pub fn fetch(recipe: &Recipe, source: &Source, common: &Common<'_>) -> KeyWriter {
+pub fn fetch(of: Of<'_>, source: &Source, common: &Common<'_>) -> KeyWriter {
+    let recipe = of.recipe;
     let mut key = common.start(StepKind::Fetch, false);
     match source.promise {
         Promise::Hash(hash) => key.part("hash", hash.sri()),
         Promise::Ask | Promise::Local => key.part("hash", "none promised"),
     };
     key.part("name", &recipe.pname);
-    key.part("version", recipe.version.to_string());
+    key.part("version", of.version);
     match &source.origin {
         Origin::Git { rev, submodules, .. } => {
             let rev = match rev {
@@ -151,7 +161,8 @@ pub fn fetch(recipe: &Recipe, source: &Source, common: &Common<'_>) -> KeyWriter
 }
 
 /// `source`: unpack, patch, phases.
-pub fn source(id: usize, recipe: &Recipe, source: &Source, common: &Common<'_>, local: &Local) -> KeyWriter {
+pub fn source(id: usize, of: Of<'_>, source: &Source, common: &Common<'_>, local: &Local) -> KeyWriter {
+    let recipe = of.recipe;
     let mut key = common.start(StepKind::Source, false);
     if let Some(tree) = local.trees.get(&id) {
         key.part("path source", tree.hex());
@@ -168,7 +179,7 @@ pub fn source(id: usize, recipe: &Recipe, source: &Source, common: &Common<'_>, 
     phases(&mut key, recipe, &SOURCE_PHASES);
     if recipe.phases.keys().any(|p| SOURCE_PHASES.contains(p)) {
         key.part("isolation", common.facts.level.word());
-        subject(&mut key, recipe);
+        subject(&mut key, of);
     }
     if let Some(epoch) = source.epoch {
         key.part("epoch", epoch.to_string());
@@ -177,7 +188,8 @@ pub fn source(id: usize, recipe: &Recipe, source: &Source, common: &Common<'_>, 
 }
 
 /// `build`: the raw wheel, or for `format = "other"` the installed tree.
-pub fn build(recipe: &Recipe, source: &Source, common: &Common<'_>) -> KeyWriter {
+pub fn build(of: Of<'_>, source: &Source, common: &Common<'_>) -> KeyWriter {
+    let recipe = of.recipe;
     let mut key = common.start(StepKind::Build, declares_compiler(recipe));
     key.part("format", format!("{:?}", recipe.format).to_lowercase());
     if !source.subdirectory.is_empty() {
@@ -200,19 +212,20 @@ pub fn build(recipe: &Recipe, source: &Source, common: &Common<'_>) -> KeyWriter
     if recipe.format == Format::Other {
         phases(&mut key, recipe, &INSTALL_PHASES);
     }
-    subject(&mut key, recipe);
+    subject(&mut key, of);
     if matches!(source.origin, Origin::Git { .. } | Origin::Path { .. }) {
-        key.part("pretend version", recipe.version.to_string());
+        key.part("pretend version", of.version);
     }
     unsupported(&mut key, recipe);
     key
 }
 
 /// `finish`: relax, remove-tests, namespaces, normalise, lint.
-pub fn finish(recipe: &Recipe, common: &Common<'_>) -> KeyWriter {
+pub fn finish(of: Of<'_>, common: &Common<'_>) -> KeyWriter {
+    let recipe = of.recipe;
     let mut key = common.start(StepKind::Finish, false);
     key.part("name", &recipe.pname);
-    key.part("version", recipe.version.to_string());
+    key.part("version", of.version);
     key.part("relax all", recipe.relax.all.to_string());
     let lists = [
         ("drop", &recipe.relax.dependencies),
@@ -236,12 +249,13 @@ pub fn finish(recipe: &Recipe, common: &Common<'_>) -> KeyWriter {
 }
 
 /// `install`: the wheel laid out for one Python version.
-pub fn install(recipe: &Recipe, common: &Common<'_>) -> KeyWriter {
+pub fn install(of: Of<'_>, common: &Common<'_>) -> KeyWriter {
+    let recipe = of.recipe;
     let mut key = common.start(StepKind::Install, false);
     phases(&mut key, recipe, &INSTALL_PHASES);
     // What phases leave is described by the recipe's name and version.
     if recipe.format == Format::Other || recipe.phases.keys().any(|p| INSTALL_PHASES.contains(p)) {
-        subject(&mut key, recipe);
+        subject(&mut key, of);
     }
     key
 }
@@ -258,9 +272,10 @@ pub fn verify(closure: &[Arc<str>], common: &Common<'_>) -> KeyWriter {
 }
 
 /// `imports`: the import check.
-pub fn imports(recipe: &Recipe, common: &Common<'_>) -> KeyWriter {
+pub fn imports(of: Of<'_>, common: &Common<'_>) -> KeyWriter {
+    let recipe = of.recipe;
     let mut key = common.start(StepKind::Imports, declares_compiler(recipe));
-    subject(&mut key, recipe);
+    subject(&mut key, of);
     match &recipe.check.imports {
         Some(names) => list(&mut key, "imports", names),
         None => {
@@ -271,7 +286,8 @@ pub fn imports(recipe: &Recipe, common: &Common<'_>) -> KeyWriter {
 }
 
 /// `check`: the tests.
-pub fn check(recipe: &Recipe, source: &Source, common: &Common<'_>) -> KeyWriter {
+pub fn check(of: Of<'_>, source: &Source, common: &Common<'_>) -> KeyWriter {
+    let recipe = of.recipe;
     let mut key = common.start(StepKind::Check, declares_compiler(recipe));
     let check = &recipe.check;
     let runner = match check.runner {
@@ -294,6 +310,6 @@ pub fn check(recipe: &Recipe, source: &Source, common: &Common<'_>) -> KeyWriter
         list(&mut key, word, &paths);
     }
     phases(&mut key, recipe, &CHECK_PHASES);
-    subject(&mut key, recipe);
+    subject(&mut key, of);
     key
 }
