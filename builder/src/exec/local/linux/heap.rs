@@ -91,6 +91,7 @@ mod tests {
     use super::*;
 
     /// What the kernel says of the mapping of an address.
+    #[cfg(target_env = "gnu")]
     fn flags_of(address: usize) -> String {
         let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
         let mut inside = false;
