@@ -24,5 +24,6 @@ pub mod parse;
 pub mod recipe;
 pub mod schema;
 pub mod set;
+pub mod solve;
 pub mod target;
 pub mod workspace;
