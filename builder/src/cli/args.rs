@@ -88,8 +88,8 @@ pub enum Verb {
     List(ListArgs),
     /// Print the tree of propagated inputs.
     Tree(GoalArgs),
-    /// Write a recipe for each project, from the index (for now with
-    /// --no-solve only).
+    /// Write recipes for projects of the index and for all that they and
+    /// their builds need.
     Add(AddArgs),
     /// Report everything doubtful in recipes.
     Lint(PathsArgs),
@@ -177,6 +177,27 @@ pub struct BuildArgs {
     pub dry_run: bool,
 }
 
+impl BuildArgs {
+    /// `build` of these without any flag.
+    pub fn plain(goals: GoalArgs) -> Self {
+        Self {
+            goals,
+            flags: RunFlags {
+                no_check: false,
+                fail_fast: false,
+                keep_failed: false,
+                accept_hash: false,
+                report: Vec::new(),
+            },
+            out_link: "result".into(),
+            no_link: false,
+            wheels_only: false,
+            wheel_dir: None,
+            dry_run: false,
+        }
+    }
+}
+
 /// `check`.
 #[derive(Clone, Debug, Args)]
 pub struct CheckArgs {
@@ -225,18 +246,46 @@ pub struct ListArgs {
 /// `add`.
 #[derive(Clone, Debug, Args)]
 pub struct AddArgs {
-    /// Projects: NAME, NAME==VERSION or 'NAME>=VERSION,<VERSION'.
-    #[arg(required = true)]
+    /// Requirements: NAME, NAME==VERSION, 'NAME>=VERSION,<VERSION' or
+    /// 'NAME[EXTRA]'.
+    #[arg(required = true, value_name = "REQUIREMENT")]
     pub projects: Vec<String>,
-    /// Take each as given: the closure is not solved. Must be said for now.
+    /// Take each as given: no versions are chosen for what it needs.
     #[arg(long)]
     pub no_solve: bool,
     /// The folder the recipes go to [default: the workspace's first].
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Replace recipes that exist.
-    #[arg(long)]
+    /// Replace recipes that exist (with --no-solve).
+    #[arg(long, requires = "no_solve")]
     pub force: bool,
+    /// How versions are chosen and what is done then.
+    #[command(flatten)]
+    pub solving: SolvingArgs,
+}
+
+/// Flags of an `add` that chooses versions.
+#[derive(Clone, Debug, Args)]
+pub struct SolvingArgs {
+    /// Say which recipes would be written, and write none.
+    #[arg(long, conflicts_with = "no_solve")]
+    pub dry_run: bool,
+    /// Take nothing that was uploaded later: 2026-01-31, or
+    /// 2026-01-31T12:00:00Z.
+    #[arg(long, value_name = "DATE", conflicts_with = "no_solve")]
+    pub exclude_newer: Option<String>,
+    /// Build this project from source, or fail.
+    #[arg(long, value_name = "NAME", conflicts_with = "no_solve")]
+    pub sdist: Vec<String>,
+    /// Take this project prebuilt.
+    #[arg(long, value_name = "NAME", conflicts_with = "no_solve")]
+    pub wheel: Vec<String>,
+    /// What is named is an application: its executables are what counts.
+    #[arg(long, conflicts_with = "no_solve")]
+    pub application: bool,
+    /// Build what is named at once.
+    #[arg(long, conflicts_with_all = ["no_solve", "dry_run"])]
+    pub check: bool,
 }
 
 /// `lint`.

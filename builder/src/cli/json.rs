@@ -10,7 +10,7 @@ use recipes::set::{Closure, PackageSet, RecipeId};
 use serde_json::{Value, json};
 
 use crate::error::Result;
-use crate::ops::add::Added;
+use crate::ops::add::{Added, Addition, New};
 use crate::ops::build::Planned;
 use crate::ops::goals::Goal;
 use crate::ops::recipes::Formatted;
@@ -103,6 +103,29 @@ pub fn added(projects: &[String], outcomes: &[Result<Added>]) -> String {
     };
     let recipes: Vec<Value> = projects.iter().zip(outcomes).map(one).collect();
     text(&json!({ "format": 1, "ok": outcomes.iter().all(Result::is_ok), "recipes": recipes }))
+}
+
+/// `add`, when versions are chosen.
+pub fn addition(added: &Addition, dry_run: bool) -> String {
+    let one = |new: &New| {
+        let (project, version) = new.label.split_once(' ').unwrap_or((&new.label, ""));
+        json!({
+            "project": project,
+            "version": version,
+            "path": new.added.path,
+            "for_builds": new.for_builds,
+            "notes": new.added.notes,
+        })
+    };
+    text(&json!({
+        "format": 1,
+        "ok": true,
+        "dry_run": dry_run,
+        "recipes": added.new.iter().map(one).collect::<Vec<_>>(),
+        "had": added.had,
+        "kept": added.kept,
+        "notes": added.notes,
+    }))
 }
 
 /// `gc`.

@@ -2,6 +2,7 @@
 //!
 //! Knows `ops` and `event`. Must never know anything below `ops`.
 
+mod adding;
 pub mod args;
 mod json;
 mod making;

@@ -7,7 +7,7 @@ use super::args::{AddArgs, Common, FmtArgs, GcArgs, PathsArgs, StoreArgs, StoreV
 use super::progress::Counting;
 use super::{Outcome, json, print, settings};
 use crate::ambient::Ambient;
-use crate::error::{Error, Kind, count};
+use crate::error::{Kind, count};
 use crate::exec::FactState;
 use crate::ops::machines::{open_store, open_store_to_collect, open_store_to_repair, target};
 use crate::ops::report::wire;
@@ -15,11 +15,10 @@ use crate::ops::{add, recipes as texts};
 use crate::store::VerifyReport;
 use recipes::diag::Severity;
 
-/// `wheelwright add`.
+/// `wheelwright add`, with `--no-solve` here.
 pub fn add(ambient: &Ambient, common: &Common, args: &AddArgs) -> Outcome {
     if !args.no_solve {
-        return Err(Error::input("`add` cannot choose versions for a whole closure yet")
-            .hint("say --no-solve: each project is then taken as named, its dependencies are not added"));
+        return super::adding::add(ambient, common, args);
     }
     let request = add::Request {
         projects: args.projects.clone(),

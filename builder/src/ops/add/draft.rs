@@ -1,20 +1,23 @@
-//! A recipe's text from an sdist and its metadata.
+//! A recipe's text from what a release says of itself.
 //!
-//! Knows pyproject.toml's `[build-system]` and core metadata. Must never
-//! fetch, and never re-print a requirement: texts are carried over.
+//! Knows core metadata and a recipe's layout. Must never fetch, and never
+//! re-print a requirement: texts are carried over.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::str::FromStr as _;
 use std::sync::Arc;
 
 use recipes::book::{Layer, LayerFile, assemble};
 use recipes::diag::{Finding, Severity, SourceFile};
 use recipes::marker::{ExtraSplit, split_extra};
-use recipes::name::{PackageName, Sha256, Version};
+use recipes::name::{ExtraName, PackageName, Requirement, Sha256, Version, VersionSpecifiers};
 use recipes::parse::{mend_requirement, mend_specifiers};
+use recipes::recipe::Recipe;
+use recipes::solve::Needs;
 
-use super::native::{self, Native};
+use super::source::SourceFacts;
 use crate::error::{Error, Result};
 
 /// Classifiers that mean one license, and its SPDX identifier. `BSD License`
@@ -87,6 +90,45 @@ impl Metadata {
         self
     }
 
+    /// The same with requirements from elsewhere.
+    pub fn with_requires(mut self, requires: &[String]) -> Self {
+        self.headers.retain(|(name, _)| name != "requires-dist");
+        self.headers.extend(requires.iter().map(|text| ("requires-dist".to_owned(), text.clone())));
+        self
+    }
+
+    /// The same, when every requirement can be read; else why it is of no use.
+    pub fn checked(self) -> Result<Self, String> {
+        match self.all("requires-dist").into_iter().find(|text| mend_requirement(text).is_none()) {
+            Some(text) => Err(format!("needs `{text}`, which cannot be read")),
+            None => Ok(self),
+        }
+    }
+
+    /// What it needs, as the solver wants it.
+    pub fn needs(&self) -> Needs {
+        let (always, extras) = requirements(self, &mut Vec::new());
+        let read = |texts: &[String]| -> Vec<Requirement> {
+            texts.iter().filter_map(|text| Requirement::from_str(text).ok()).collect()
+        };
+        let mut needs = Needs {
+            requires_python: self
+                .one("requires-python")
+                .and_then(mend_specifiers)
+                .and_then(|text| VersionSpecifiers::from_str(&text).ok()),
+            always: read(&always),
+            extras: BTreeMap::new(),
+        };
+        // One that adds nothing is one all the same.
+        let told = self.all("provides-extra").into_iter().map(str::to_owned);
+        for extra in told.chain(extras.keys().cloned()) {
+            if let Ok(name) = ExtraName::from_str(&extra) {
+                needs.extras.entry(name).or_default().extend(extras.get(&extra).map_or(vec![], |t| read(t)));
+            }
+        }
+        needs
+    }
+
     /// The license as an SPDX expression: as such (PEP 639), from the free
     /// text when it is one, or from a classifier that means one license.
     fn license(&self) -> Option<String> {
@@ -139,44 +181,67 @@ pub struct Draft {
     pub notes: Vec<String>,
 }
 
+/// What the user wants a package for.
+#[derive(Clone, Debug, Default)]
+pub struct Purpose {
+    /// Its executables are what counts.
+    pub application: bool,
+    /// Extras that are part of the application.
+    pub extras: Vec<ExtraName>,
+}
+
+/// A prebuilt file and the marker of what it is for, if it is not for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prebuilt {
+    pub when: Option<String>,
+    pub file: String,
+    pub hash: Sha256,
+}
+
 impl Draft {
-    /// Drafts from an unpacked sdist and its metadata.
+    /// Drafts from what an sdist says and its metadata.
     pub fn new(
-        name: &PackageName,
-        version: &Version,
+        (name, version): (&PackageName, &Version),
         hash: Sha256,
-        (top, metadata): (&Path, &Metadata),
-    ) -> Result<Self> {
+        (source, metadata): (&SourceFacts, &Metadata),
+        purpose: &Purpose,
+    ) -> Self {
         let mut notes = metadata.notes.clone();
-        let build = BuildSystem::read(top)?;
-        let native = native::inspect(top, &build.requires, &build.backend);
         let mut out = String::new();
-        let _ = writeln!(out, "pname = {}", quote(name.as_ref()));
-        let _ = writeln!(out, "version = {}", quote(&version.to_string()));
-        if let Some(python) = metadata.one("requires-python") {
-            match mend_specifiers(python) {
-                Some(text) => {
-                    let _ = writeln!(out, "requires-python = {}", quote(&text));
-                }
-                None => notes.push(format!("`Requires-Python: {python}` cannot be read and was left out")),
-            }
-        }
-        let requires: Vec<String> = build.requires.iter().filter_map(|r| readable(r, &mut notes)).collect();
+        head(&mut out, (name, version), (metadata, purpose), &mut notes);
+        let requires: Vec<String> = source.build_requires().filter_map(|r| readable(r, &mut notes)).collect();
         let _ = writeln!(out, "build-system = {}", list(&requires));
-        let (always, extras) = requirements(metadata, &mut notes);
-        if !always.is_empty() {
-            let _ = writeln!(out, "dependencies = {}", list(&always));
-        }
-        if !extras.is_empty() {
-            out.push_str("[optional-dependencies]\n");
-            for (extra, texts) in &extras {
-                let _ = writeln!(out, "{} = {}", key(extra), list(texts));
-            }
-        }
+        dependencies(&mut out, (metadata, purpose), &mut notes);
         let _ = write!(out, "[source]\npypi = {}\nhash = {}\n", quote(name.as_ref()), quote(&hash.sri()));
-        native_tables(&mut out, &native, (metadata.pure_wheel, &mut notes));
+        native_tables(&mut out, source, (metadata.pure_wheel, &mut notes));
         meta_table(&mut out, metadata);
-        Ok(Self { lines: out, notes })
+        Self { lines: out, notes }
+    }
+
+    /// Drafts from prebuilt wheels and their metadata.
+    pub fn of_wheels(
+        (name, version): (&PackageName, &Version),
+        files: &[Prebuilt],
+        metadata: &Metadata,
+        purpose: &Purpose,
+    ) -> Self {
+        let mut notes = metadata.notes.clone();
+        let mut out = String::new();
+        head(&mut out, (name, version), (metadata, purpose), &mut notes);
+        out.push_str("format = \"wheel\"\n");
+        dependencies(&mut out, (metadata, purpose), &mut notes);
+        for file in files {
+            match &file.when {
+                None => out.push_str("[source]\n"),
+                Some(when) => {
+                    let _ = write!(out, "[[source]]\nwhen = {}\n", quote(when));
+                }
+            }
+            let (file_name, hash) = (quote(&file.file), quote(&file.hash.sri()));
+            let _ = write!(out, "pypi = {}\nfile = {file_name}\nhash = {hash}\n", quote(name.as_ref()));
+        }
+        meta_table(&mut out, metadata);
+        Self { lines: out, notes }
     }
 
     /// The TOML text, not yet laid out.
@@ -186,19 +251,59 @@ impl Draft {
 
     /// The recipe's text for a file, laid out. One that would not load is
     /// never written: the error says what of the release it cannot say.
-    pub fn recipe(&self, path: &Path) -> Result<String> {
+    pub fn recipe(&self, path: &Path) -> Result<(String, Arc<Recipe>)> {
         let doing = || format!("failed to make the recipe `{}`", path.display());
         let file = |text| Arc::new(SourceFile { path: path.display().to_string(), text });
         let laid_out =
             recipes::format::format(&file(self.text())).map_err(|all| told(Error::bug(doing()), &all))?;
         let files = vec![LayerFile { file: file(laid_out.clone()), pyproject: None }];
-        let (_, findings) = assemble(&[Layer { name: "recipes".into(), files }]);
+        let (mut book, findings) = assemble(&[Layer { name: "recipes".into(), files }]);
         let errors: Vec<Finding> = findings.into_iter().filter(|f| f.severity == Severity::Error).collect();
-        if errors.is_empty() {
-            return Ok(laid_out);
+        if errors.is_empty()
+            && let Some(recipe) = book.recipes.pop()
+        {
+            return Ok((laid_out, recipe));
         }
         let error = told(Error::input(doing()), &errors);
         Err(error.hint("what the release says of itself has no place in a recipe: write it by hand"))
+    }
+}
+
+/// Name, version, kind and interpreters.
+fn head(
+    out: &mut String,
+    (name, version): (&PackageName, &Version),
+    (metadata, purpose): (&Metadata, &Purpose),
+    notes: &mut Vec<String>,
+) {
+    if purpose.application {
+        out.push_str("kind = \"application\"\n");
+    }
+    let _ = writeln!(out, "pname = {}", quote(name.as_ref()));
+    let _ = writeln!(out, "version = {}", quote(&version.to_string()));
+    let Some(python) = metadata.one("requires-python") else { return };
+    match mend_specifiers(python) {
+        Some(text) => {
+            let _ = writeln!(out, "requires-python = {}", quote(&text));
+        }
+        None => notes.push(format!("`Requires-Python: {python}` cannot be read and was left out")),
+    }
+}
+
+fn dependencies(out: &mut String, (metadata, purpose): (&Metadata, &Purpose), notes: &mut Vec<String>) {
+    let (mut always, extras) = requirements(metadata, notes);
+    for extra in &purpose.extras {
+        let added = extras.iter().find(|(name, _)| ExtraName::from_str(name).as_ref() == Ok(extra));
+        always.extend(added.map(|(_, texts)| texts.clone()).unwrap_or_default());
+    }
+    if !always.is_empty() {
+        let _ = writeln!(out, "dependencies = {}", list(&always));
+    }
+    if !extras.is_empty() {
+        out.push_str("[optional-dependencies]\n");
+        for (extra, texts) in &extras {
+            let _ = writeln!(out, "{} = {}", key(extra), list(texts));
+        }
     }
 }
 
@@ -207,18 +312,18 @@ fn told(mut error: Error, findings: &[Finding]) -> Error {
     error
 }
 
-fn native_tables(out: &mut String, native: &Native, (optional, notes): (bool, &mut Vec<String>)) {
+fn native_tables(out: &mut String, native: &SourceFacts, (optional, notes): (bool, &mut Vec<String>)) {
     if native.compilers.is_empty() {
         return;
     }
     if !optional {
         out.push_str("[build]\nexpect = \"native\"\n");
     }
-    let names: Vec<String> = native.compilers.iter().map(|c| (*c).to_owned()).collect();
-    let _ = writeln!(out, "[external]\nbuild-requires = {}", list(&names));
+    let _ = writeln!(out, "[external]\nbuild-requires = {}", list(&native.compilers));
     if native.cargo {
         out.push_str("[cargo]\n");
-        notes.push("it is built with cargo, which is not supported yet".to_owned());
+        notes
+            .push("it is built with cargo, which is not supported yet: --wheel takes it prebuilt".to_owned());
     } else if optional {
         notes.push(
             "it may be compiled or pure: say `expect = \"native\"` in [build], or leave [external] out"
@@ -246,39 +351,6 @@ fn meta_table(out: &mut String, metadata: &Metadata) {
     if !rows.is_empty() {
         out.push_str("[meta]\n");
         out.push_str(&rows.concat());
-    }
-}
-
-struct BuildSystem {
-    requires: Vec<String>,
-    backend: String,
-}
-
-impl BuildSystem {
-    /// PEP 518's table; setuptools where there is none. An in-tree backend
-    /// (`backend-path`) keeps what it requires beside itself.
-    fn read(top: &Path) -> Result<Self> {
-        let fallback = || Self {
-            requires: vec!["setuptools".into()],
-            backend: "setuptools.build_meta:__legacy__".into(),
-        };
-        let Ok(text) = std::fs::read_to_string(top.join("pyproject.toml")) else {
-            if !top.join("setup.py").is_file() && !top.join("setup.cfg").is_file() {
-                return Err(Error::input("the sdist has no pyproject.toml, setup.py or setup.cfg")
-                    .hint("write the recipe by hand with `format = \"other\"`"));
-            }
-            return Ok(fallback());
-        };
-        let table: toml::Table = toml::from_str(&text)
-            .map_err(|e| Error::input("the sdist's pyproject.toml cannot be read").because(e))?;
-        let Some(system) = table.get("build-system").and_then(toml::Value::as_table) else {
-            return Ok(fallback());
-        };
-        let requires = system.get("requires").and_then(toml::Value::as_array);
-        let requires: Vec<String> =
-            requires.into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect();
-        let backend = system.get("build-backend").and_then(toml::Value::as_str);
-        Ok(Self { requires, backend: backend.unwrap_or("setuptools.build_meta:__legacy__").to_owned() })
     }
 }
 

@@ -1,6 +1,10 @@
 use expect_test::expect;
 
+use super::draft::{Draft, Metadata, Purpose};
+use super::named::{Wish, parse};
+use super::source::SourceFacts;
 use super::*;
+use crate::error::Kind;
 
 fn exactly(text: &str) -> (PackageName, Version) {
     match parse(text).unwrap() {
@@ -19,7 +23,8 @@ fn draft(files: &[(&str, &str)], metadata: &str) -> Draft {
     let hash = recipes::name::Sha256([7; 32]);
     let (name, version) = exactly("Demo.Pkg==1.2");
     let metadata = Metadata::parse(metadata);
-    Draft::new(&name, &version, hash, (dir.path(), &metadata)).unwrap()
+    let facts = SourceFacts::read(dir.path()).unwrap();
+    Draft::new((&name, &version), hash, (&facts, &metadata), &Purpose::default())
 }
 
 const METADATA: &str = "Metadata-Version: 2.4
@@ -81,7 +86,8 @@ fn what_may_be_left_out_is_not_insisted_on() {
     let (name, version) = exactly("demo==1");
     let metadata = Metadata::parse("").with_pure_wheel(true);
     let hash = recipes::name::Sha256([7; 32]);
-    let made = Draft::new(&name, &version, hash, (dir.path(), &metadata)).unwrap();
+    let facts = SourceFacts::read(dir.path()).unwrap();
+    let made = Draft::new((&name, &version), hash, (&facts, &metadata), &Purpose::default());
     assert!(made.text().contains("virtual:compiler/c") && !made.text().contains("expect"), "{}", made.text());
     assert!(made.notes[0].contains("compiled or pure"), "{:?}", made.notes);
 }
@@ -181,7 +187,7 @@ fn old_spellings_are_mended_and_what_cannot_be_said_is_told() {
         pypi = "demo-pkg"
         hash = "sha256-BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
     "#]]
-    .assert_eq(&made.recipe(Path::new("demo.toml")).unwrap());
+    .assert_eq(&made.recipe(Path::new("demo.toml")).unwrap().0);
     expect![[r#"
         [
             "the requirement `setuptools>=40.*,` is written as `setuptools>=40`",

@@ -1,0 +1,402 @@
+//! `add`: versions for the whole closure, at run time and of builds, and a
+//! recipe for each that the set has not.
+//!
+//! Knows the order: choose, read the sources, choose what builds them, and so
+//! on until nothing is new. Must never know how versions are chosen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use recipes::diag::Finding;
+use recipes::name::{PackageName, Requirement, Version};
+use recipes::recipe::{Format, Recipe};
+use recipes::set::{Member, PackageSet, RecipeId, Tests};
+use recipes::solve::{Failure, Solution, Wish};
+use recipes::target::Target;
+
+use super::draft::{Draft, Prebuilt, Purpose};
+use super::market::{Form, Market, Terms};
+use super::view::View;
+use super::wheels;
+use super::{Added, folder, free, outside};
+use crate::ambient::Ambient;
+use crate::error::{Error, IoContext as _, Result};
+use crate::ops::load::load;
+use crate::ops::machines::{Machines, Settings, interpreter, open};
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Solving {
+    /// PEP 508 requirements.
+    pub requirements: Vec<String>,
+    /// The folder the recipes go to.
+    pub dir: Option<PathBuf>,
+    /// Write nothing.
+    pub dry_run: bool,
+    /// What is named is an application.
+    pub application: bool,
+    /// Nothing that was uploaded later.
+    pub exclude_newer: Option<String>,
+    /// Projects to take from source, or prebuilt.
+    pub forms: Vec<(String, Form)>,
+    /// The machine.
+    pub settings: Settings,
+}
+
+/// What came of it.
+pub enum Solved {
+    /// Recipes were written, or would be.
+    Done(Addition),
+    /// What stands against them in the recipes that there are, or together.
+    Findings(Vec<Finding>),
+}
+
+/// What was added so that the set has a whole closure.
+#[derive(Clone, Debug, Default)]
+pub struct Addition {
+    /// New recipes, in the order they were found necessary in.
+    pub new: Vec<New>,
+    /// Of what was asked for, what the set had: `click 8.1.8`.
+    pub had: Vec<String>,
+    /// How many recipes of the set the closure uses.
+    pub kept: usize,
+    /// What the user should know.
+    pub notes: BTreeSet<String>,
+    /// What was asked for, as `build` wants it.
+    pub named: Vec<String>,
+}
+
+/// A recipe that the set had not.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// `click 8.1.8`.
+    pub label: String,
+    /// Only builds need it.
+    pub for_builds: bool,
+    /// The file and what to look at.
+    pub added: Added,
+}
+
+type Named = (PackageName, Version);
+
+/// One run of the verb.
+struct Work<'a, 'm> {
+    market: &'a Market<'m>,
+    targets: Vec<Target>,
+    /// What is asked for, with the extras of it.
+    wishes: Vec<Wish>,
+    application: bool,
+    dir: PathBuf,
+    /// The set's, and the new ones.
+    recipes: Vec<Arc<Recipe>>,
+    drafts: Vec<Drafted>,
+    known: BTreeSet<Named>,
+    /// The first choice for each name: others are to be equal where they can.
+    prefer: BTreeMap<PackageName, Version>,
+    kept: BTreeSet<Named>,
+    notes: BTreeSet<String>,
+}
+
+struct Drafted {
+    name: PackageName,
+    version: Version,
+    path: PathBuf,
+    text: String,
+    recipe: Arc<Recipe>,
+    for_builds: bool,
+    notes: Vec<String>,
+}
+
+/// Solves and writes; nothing is written where anything is wrong.
+pub fn solve(ambient: &Ambient, request: &Solving) -> Result<Solved> {
+    let loaded = load(ambient, &[])?;
+    if loaded.is_broken() {
+        return Ok(Solved::Findings(loaded.findings));
+    }
+    let wishes = wishes(&request.requirements)?;
+    let machines = open(ambient, &request.settings, &loaded.workspace)?;
+    let dir = folder(ambient, &loaded, request.dir.as_deref());
+    let mut terms = Terms { exclude_newer: request.exclude_newer.clone(), ..Terms::default() };
+    if let Some(day) = &request.exclude_newer {
+        check_day(day)?;
+    }
+    for (name, form) in &request.forms {
+        let name: PackageName = name
+            .parse()
+            .map_err(|e| Error::input(format!("`{name}` is no project's name")).because(format!("{e}")))?;
+        terms.forms.insert(name, *form);
+    }
+    for recipe in &loaded.book.recipes {
+        terms.at_hand.entry(recipe.pname.clone()).or_default().push(recipe.version.clone());
+    }
+    let targets = targets(ambient, &machines, (&request.settings, &loaded.workspace.python_also))?;
+    let market = Market::open(&machines, terms)?;
+    let mut work = Work {
+        market: &market,
+        targets,
+        wishes,
+        application: request.application,
+        dir,
+        recipes: loaded.book.recipes.clone(),
+        drafts: Vec::new(),
+        known: BTreeSet::new(),
+        prefer: BTreeMap::new(),
+        kept: BTreeSet::new(),
+        notes: BTreeSet::new(),
+    };
+    market.busy(|| work.close())?;
+    let findings = work.findings();
+    if !findings.is_empty() {
+        return Ok(Solved::Findings(findings));
+    }
+    if !request.dry_run {
+        work.write()?;
+    }
+    let outside = outside(&loaded, &work.dir).filter(|_| !work.drafts.is_empty());
+    work.notes.extend(outside);
+    Ok(Solved::Done(work.told()))
+}
+
+/// Requirements of the command line.
+fn wishes(texts: &[String]) -> Result<Vec<Wish>> {
+    let wish = |text: &String| {
+        let wrong = |why: String| {
+            Error::input(format!("`{text}` is no requirement"))
+                .because(why)
+                .hint("write NAME, NAME==VERSION, 'NAME>=VERSION,<VERSION' or 'NAME[EXTRA]'")
+        };
+        let requirement: Requirement = text.parse().map_err(wrong)?;
+        if matches!(requirement.parsed.version_or_url, Some(pep508_rs::VersionOrUrl::Url(_))) {
+            return Err(wrong("an address names no version of a project".to_owned()));
+        }
+        Ok(Wish { requirement, said: "you asked for".to_owned() })
+    };
+    texts.iter().map(wish).collect()
+}
+
+/// `2026-01-31`, or `2026-01-31T12:00:00Z`.
+fn check_day(text: &str) -> Result<()> {
+    let form = |text: &str, pattern: &str| {
+        text.len() == pattern.len()
+            && text
+                .chars()
+                .zip(pattern.chars())
+                .all(|(c, p)| if p == '0' { c.is_ascii_digit() } else { c == p })
+    };
+    if form(text, "0000-00-00") || form(text, "0000-00-00T00:00:00Z") {
+        return Ok(());
+    }
+    Err(Error::input(format!("`{text}` is no date")).hint("write 2026-01-31, or 2026-01-31T12:00:00Z (UTC)"))
+}
+
+/// The interpreter of this run, then the others of the workspace.
+fn targets(
+    ambient: &Ambient,
+    machines: &Machines,
+    (settings, also): (&Settings, &[String]),
+) -> Result<Vec<Target>> {
+    let mut targets = vec![machines.interpreter.target.clone()];
+    if settings.python.is_none() {
+        for python in also {
+            let other = interpreter(ambient, &machines.store, Some(python))?.target;
+            if other.python() != targets[0].python() {
+                targets.push(other);
+            }
+        }
+    }
+    Ok(targets)
+}
+
+impl Work<'_, '_> {
+    fn close(&mut self) -> Result<()> {
+        let mut new = BTreeSet::new();
+        let wishes = self.wishes.clone();
+        for target in self.targets.clone() {
+            let solution =
+                self.choose(&target, &wishes, "failed to choose versions for what you asked for")?;
+            new.extend(self.take(solution));
+        }
+        let mut for_builds = false;
+        while !new.is_empty() {
+            self.market.expect_sdists(new.iter().filter(|named| self.is_source(named)));
+            let first = self.drafts.len();
+            for (name, version) in std::mem::take(&mut new) {
+                self.draft((&name, &version), for_builds)?;
+            }
+            for_builds = true;
+            new = self.builders(first)?;
+        }
+        Ok(())
+    }
+
+    /// What the builds of drafts need that is new.
+    fn builders(&mut self, first: usize) -> Result<BTreeSet<Named>> {
+        let recipes: Vec<Arc<Recipe>> = self.drafts[first..].iter().map(|d| Arc::clone(&d.recipe)).collect();
+        for recipe in &recipes {
+            let needed: Vec<&Requirement> = recipe.build_system.iter().map(|d| &d.requirement).collect();
+            self.market.expect(&needed);
+        }
+        let mut new = BTreeSet::new();
+        for recipe in recipes.iter().filter(|r| r.format != Format::Wheel) {
+            let label = format!("{} {}", recipe.pname, recipe.version);
+            let said = format!("{label} is built with");
+            let wishes: Vec<Wish> = recipe
+                .build_system
+                .iter()
+                .map(|d| Wish { requirement: d.requirement.clone(), said: said.clone() })
+                .collect();
+            for target in self.targets.clone() {
+                if recipe.requires_python.as_ref().is_some_and(|(python, _)| !target.satisfies(python)) {
+                    continue;
+                }
+                let doing = format!("failed to choose versions for the build of {label}");
+                let solution = self.choose(&target, &wishes, &doing)?;
+                new.extend(self.take(solution));
+            }
+        }
+        Ok(new)
+    }
+
+    fn choose(&self, target: &Target, wishes: &[Wish], doing: &str) -> Result<Solution> {
+        let set = PackageSet::new(self.recipes.clone(), target.clone());
+        let view = View { market: self.market, set: &set };
+        match recipes::solve::solve(&view, target, wishes, &self.prefer) {
+            Ok(solution) => Ok(solution),
+            Err(Failure::Catalog(error)) => Err(error),
+            Err(Failure::GaveUp) => Err(Error::input(doing)
+                .because("there are too many ways to try")
+                .hint("say which versions are wanted: 'NAME>=VERSION'")),
+            Err(Failure::Conflict(sentences)) => {
+                let mut error = Error::input(format!("{doing} ({})", target.describe()));
+                if let Some(name) = sentences.iter().find_map(|s| s.strip_prefix("there is no project `")) {
+                    let name = name.trim_end_matches('`');
+                    let known = self.recipes.iter().map(|r| r.pname.as_ref());
+                    let near = recipes::diag::did_you_mean(name, known);
+                    error = error.hint(match near {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("no configured index has `{name}`: look at how it is written"),
+                    });
+                }
+                error.causes = sentences;
+                Err(error)
+            }
+        }
+    }
+
+    /// Remembers a choice; gives what of it is new.
+    fn take(&mut self, solution: Solution) -> Vec<Named> {
+        self.notes.extend(solution.notes);
+        let mut new = Vec::new();
+        for (name, pick) in solution.picks {
+            self.prefer.entry(name.clone()).or_insert_with(|| pick.version.clone());
+            let named = (name, pick.version);
+            if self.known.contains(&named) {
+                continue;
+            }
+            if pick.near {
+                self.kept.insert(named);
+            } else {
+                self.known.insert(named.clone());
+                new.push(named);
+            }
+        }
+        new
+    }
+
+    fn is_source(&self, (name, version): &Named) -> bool {
+        let offer = self.market.offer(name, version);
+        offer.is_ok_and(|offer| self.market.form(name, &offer, &self.targets[0]) == Ok(Form::Sdist))
+    }
+
+    /// Drafts the recipe of one release.
+    fn draft(&mut self, (name, version): (&PackageName, &Version), for_builds: bool) -> Result<()> {
+        let path = self.path_of(name, version)?;
+        let purpose = self.purpose(name);
+        let metadata = self.market.metadata(name, version)?.map_err(Error::bug)?;
+        let draft = if self.is_source(&(name.clone(), version.clone())) {
+            let sdist = self.market.sdist(name, version)?;
+            Draft::new((name, version), sdist.sha256, (&sdist.facts, &metadata), &purpose)
+        } else {
+            Draft::of_wheels((name, version), &self.prebuilt(name, version)?, &metadata, &purpose)
+        };
+        let (text, recipe) = draft.recipe(&path)?;
+        self.recipes.push(Arc::clone(&recipe));
+        let (name, version, notes) = (name.clone(), version.clone(), draft.notes);
+        self.drafts.push(Drafted { name, version, path, text, recipe, for_builds, notes });
+        Ok(())
+    }
+
+    fn purpose(&self, name: &PackageName) -> Purpose {
+        let asked = self.wishes.iter().filter(|wish| wish.requirement.name() == name && self.application);
+        let extras: Vec<_> = asked.clone().flat_map(|wish| wish.requirement.parsed.extras.clone()).collect();
+        Purpose { application: asked.count() > 0, extras }
+    }
+
+    fn prebuilt(&self, name: &PackageName, version: &Version) -> Result<Vec<Prebuilt>> {
+        let offer = self.market.offer(name, version)?;
+        let files: Vec<&str> = offer.wheels.iter().map(|w| w.name.as_str()).collect();
+        let chosen = wheels::choose(&files, &self.targets).into_iter().map(|(when, file)| {
+            let wheel = offer.wheels.iter().find(|w| w.name == file);
+            let wheel = wheel.ok_or_else(|| Error::bug(format!("`{file}` is gone")))?;
+            Ok(Prebuilt { when, file: file.to_owned(), hash: self.market.hash_of(name, wheel)? })
+        });
+        chosen.collect()
+    }
+
+    /// `NAME.toml`, or `NAME-VERSION.toml` where another version has that.
+    fn path_of(&self, name: &PackageName, version: &Version) -> Result<PathBuf> {
+        let taken = |path: &Path| self.drafts.iter().any(|d| d.path == path);
+        let path = free(&self.dir, (name, version), false)?;
+        Ok(if taken(&path) { self.dir.join(format!("{name}-{version}.toml")) } else { path })
+    }
+
+    /// What would stand against building the new recipes in the set: circles
+    /// of build requirements above all.
+    fn findings(&self) -> Vec<Finding> {
+        let mut out: Vec<Finding> = Vec::new();
+        for target in &self.targets {
+            let set = PackageSet::new(self.recipes.clone(), target.clone());
+            let first = self.recipes.len() - self.drafts.len();
+            let new = (first..self.recipes.len()).map(RecipeId).filter(|id| set.disabled(*id).is_none());
+            let goals: Vec<Member> = new.map(Member::from).collect();
+            for finding in set.findings(&goals, Tests::None) {
+                if !out.iter().any(|known| known.message == finding.message) {
+                    out.push(finding);
+                }
+            }
+        }
+        out.retain(|f| f.severity == recipes::diag::Severity::Error);
+        out
+    }
+
+    fn write(&self) -> Result<()> {
+        if self.drafts.is_empty() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&self.dir).doing(|| format!("failed to make `{}`", self.dir.display()))?;
+        self.drafts.iter().try_for_each(|d| crate::tree::fs::write_atomic(&d.path, d.text.as_bytes(), 0o644))
+    }
+
+    fn told(self) -> Addition {
+        let label = |name: &PackageName, version: &Version| format!("{name} {version}");
+        let asked: BTreeSet<&PackageName> = self.wishes.iter().map(|w| w.requirement.name()).collect();
+        let had = self.kept.iter().filter(|(name, _)| asked.contains(name)).map(|(n, v)| label(n, v));
+        let named = asked.iter().filter_map(|name| Some(format!("{name}=={}", self.prefer.get(*name)?)));
+        Addition {
+            had: had.collect(),
+            kept: self.kept.len(),
+            named: named.collect(),
+            notes: self.notes,
+            new: self
+                .drafts
+                .into_iter()
+                .map(|d| New {
+                    label: label(&d.name, &d.version),
+                    for_builds: d.for_builds,
+                    added: Added { path: d.path, notes: d.notes },
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What an unpacked sdist says of itself: build requirements, compilers,
+//! metadata.
+//!
+//! Knows pyproject.toml, setup.py's words and setuptools' leavings as text.
+//! Must never run any of it, and never know a recipe's layout.
+
+use std::path::Path;
+
+use recipes::name::PackageName;
+use serde::{Deserialize, Serialize};
+
+use super::native;
+use crate::error::{Error, Result};
+
+/// The backend where no other is named (PEP 517).
+const FALLBACK: &str = "setuptools.build_meta:__legacy__";
+
+/// The largest file of an sdist that is read for what it says.
+const LARGEST: u64 = 4 << 20;
+
+/// What is kept of an sdist: all that its recipe is made from.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct SourceFacts {
+    /// `build-system.requires`, as it is written.
+    pub requires: Vec<String>,
+    /// What the backend asks for besides, when it is run.
+    pub asks: Vec<String>,
+    /// `build-backend`.
+    pub backend: String,
+    /// PEP 725 names of what compiles it.
+    pub compilers: Vec<String>,
+    /// It is built with cargo.
+    pub cargo: bool,
+    /// PKG-INFO.
+    pub pkg_info: String,
+    /// `requires.txt` of setuptools, which old PKG-INFO lacks.
+    pub egg_requires: Option<String>,
+}
+
+impl SourceFacts {
+    /// Reads them below the top folder of an sdist.
+    pub fn read(top: &Path) -> Result<Self> {
+        let (requires, backend) = build_system(top)?;
+        let native = native::inspect(top, &requires, &backend);
+        let mut asks = asked_by(&backend);
+        if backend.starts_with("setuptools") {
+            asks.extend(setup_requires(top));
+        }
+        asks.retain(|ask| !requires.iter().any(|r| bare_name(r) == bare_name(ask)));
+        Ok(Self {
+            requires,
+            asks,
+            backend,
+            compilers: native.compilers.iter().map(|c| (*c).to_owned()).collect(),
+            cargo: native.cargo,
+            pkg_info: text(&top.join("PKG-INFO")).unwrap_or_default(),
+            egg_requires: egg_requires(top),
+        })
+    }
+
+    /// All that its build needs.
+    pub fn build_requires(&self) -> impl Iterator<Item = &String> {
+        self.requires.iter().chain(&self.asks)
+    }
+}
+
+/// A file's text; nothing for one that is too large or not there. Links are
+/// not followed: the sdist is a stranger's.
+fn text(path: &Path) -> Option<String> {
+    let meta = path.symlink_metadata().ok().filter(|meta| meta.is_file() && meta.len() <= LARGEST)?;
+    let _ = meta;
+    std::fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// PEP 518's table; setuptools where there is none. An in-tree backend
+/// (`backend-path`) keeps what it requires beside itself.
+fn build_system(top: &Path) -> Result<(Vec<String>, String)> {
+    let fallback = || (vec!["setuptools".to_owned()], FALLBACK.to_owned());
+    let Some(text) = text(&top.join("pyproject.toml")) else {
+        if !top.join("setup.py").is_file() && !top.join("setup.cfg").is_file() {
+            return Err(Error::input("the sdist has no pyproject.toml, setup.py or setup.cfg")
+                .hint("write the recipe by hand with `format = \"other\"`"));
+        }
+        return Ok(fallback());
+    };
+    let table: toml::Table = toml::from_str(&text)
+        .map_err(|e| Error::input("the sdist's pyproject.toml cannot be read").because(e))?;
+    let Some(system) = table.get("build-system").and_then(toml::Value::as_table) else {
+        return Ok(fallback());
+    };
+    let requires = system.get("requires").and_then(toml::Value::as_array);
+    let requires: Vec<String> =
+        requires.into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect();
+    let backend = system.get("build-backend").and_then(toml::Value::as_str);
+    Ok((requires, backend.unwrap_or(FALLBACK).to_owned()))
+}
+
+/// What backends ask for in `get_requires_for_build_wheel` that no table says.
+fn asked_by(backend: &str) -> Vec<String> {
+    let of = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+    match backend.split(['.', ':']).next() {
+        Some("scikit_build_core") => of(&["cmake", "ninja"]),
+        Some("mesonpy") => of(&["ninja"]),
+        _ => Vec::new(),
+    }
+}
+
+/// `setup_requires` where it is a plain list, in setup.cfg or setup.py.
+fn setup_requires(top: &Path) -> Vec<String> {
+    let config = text(&top.join("setup.cfg")).unwrap_or_default();
+    let mut found = config_list(&config, "setup_requires");
+    let script = text(&top.join("setup.py")).unwrap_or_default();
+    if let Some((_, after)) = script.split_once("setup_requires=[") {
+        let list = after.split(']').next().unwrap_or("");
+        found.extend(list.split(['"', '\'']).skip(1).step_by(2).map(str::to_owned));
+    }
+    found.retain(|text| recipes::parse::mend_requirement(text).is_some());
+    found
+}
+
+/// The items of an indented list of setup.cfg.
+fn config_list(config: &str, key: &str) -> Vec<String> {
+    let mut lines = config.lines().skip_while(|line| {
+        let name = line.split('=').next().unwrap_or("").trim().replace('-', "_");
+        name != key || line.starts_with([' ', '\t'])
+    });
+    let first = lines.next().and_then(|line| line.split_once('=')).map(|(_, rest)| rest);
+    let rest = lines.take_while(|line| line.starts_with([' ', '\t']));
+    let items = first.into_iter().chain(rest).flat_map(|line| line.split(['#', ';']).next());
+    items.map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
+}
+
+/// `NAME.egg-info/requires.txt`, at the top or in `src`.
+fn egg_requires(top: &Path) -> Option<String> {
+    let folders = [top.to_owned(), top.join("src")];
+    let entries = folders.iter().filter_map(|f| std::fs::read_dir(f).ok()).flatten().flatten();
+    let mut eggs: Vec<_> =
+        entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "egg-info")).collect();
+    eggs.sort();
+    eggs.iter().find(|egg| egg.is_dir()).map(|egg| text(&egg.join("requires.txt")).unwrap_or_default())
+}
+
+/// setuptools' requires.txt as texts of Requires-Dist: `[extra:marker]`
+/// begins what belongs to both.
+pub fn read_egg_requires(text: &str) -> Vec<String> {
+    let mut marker = String::new();
+    let mut out = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if let Some(section) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            let (extra, when) = section.split_once(':').unwrap_or((section, ""));
+            let extra = if extra.is_empty() { String::new() } else { format!("extra == '{extra}'") };
+            marker = match (when, extra.as_str()) {
+                ("", extra) => extra.to_owned(),
+                (when, "") => when.to_owned(),
+                (when, extra) => format!("({when}) and {extra}"),
+            };
+        } else if marker.is_empty() {
+            out.push(line.to_owned());
+        } else {
+            out.push(format!("{line} ; {marker}"));
+        }
+    }
+    out
+}
+
+/// The normalised name a requirement's text begins with.
+fn bare_name(requirement: &str) -> Option<PackageName> {
+    let name: String = requirement
+        .trim_start()
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
+        .collect();
+    name.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(files: &[(&str, &str)]) -> SourceFacts {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        SourceFacts::read(dir.path()).unwrap()
+    }
+
+    #[test]
+    fn what_old_setups_require_is_read_without_running_them() {
+        let config = "[options]\nsetup_requires =\n    pbr>=2 # why\n    wheel\ninstall_requires = x\n";
+        assert_eq!(facts(&[("setup.py", ""), ("setup.cfg", config)]).asks, ["pbr>=2", "wheel"]);
+        let script = "setup(setup_requires=['cffi>=1', \"wheel\"], install_requires=['y'])";
+        assert_eq!(facts(&[("setup.py", script)]).asks, ["cffi>=1", "wheel"]);
+        assert_eq!(facts(&[("setup.py", "setup(setup_requires=[f(x)])")]).asks, [""; 0]);
+    }
+
+    #[test]
+    fn what_a_backend_always_asks_for_is_known() {
+        let table = "[build-system]\nrequires = [\"scikit-build-core\", \"Ninja>=1\"]\nbuild-backend = \"scikit_build_core.build\"\n";
+        let facts = facts(&[("pyproject.toml", table)]);
+        assert_eq!(facts.asks, ["cmake"]);
+        assert_eq!(facts.build_requires().count(), 3);
+    }
+
+    #[test]
+    fn requires_txt_is_read_as_metadata() {
+        let text = "a>=1\n\n[:python_version < '3']\nb\n\n[fast]\nc\n\n[fast:os_name == 'nt']\nd\n";
+        let read = read_egg_requires(text);
+        assert_eq!(
+            read,
+            [
+                "a>=1",
+                "b ; python_version < '3'",
+                "c ; extra == 'fast'",
+                "d ; (os_name == 'nt') and extra == 'fast'"
+            ]
+        );
+        let source = [("setup.py", ""), ("src/x.egg-info/requires.txt", "a\n")];
+        assert_eq!(facts(&source).egg_requires.as_deref(), Some("a\n"));
+    }
+}
