@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use recipes::codes;
 use recipes::diag::Finding;
 use recipes::name::{PackageName, Requirement, Version};
-use recipes::recipe::{Format, Recipe};
+use recipes::recipe::{Dependency, Format, Recipe};
 use recipes::set::{Member, PackageSet, RecipeId, Tests};
 use recipes::solve::{Failure, Solution, Wish};
 use recipes::target::Target;
@@ -21,7 +22,7 @@ use super::view::View;
 use super::wheels;
 use super::{Added, folder, free, outside};
 use crate::ambient::Ambient;
-use crate::error::{Error, IoContext as _, Result};
+use crate::error::{Error, IoContext as _, Kind, Result};
 use crate::ops::load::load;
 use crate::ops::machines::{Machines, Settings, interpreter, open};
 
@@ -106,6 +107,21 @@ struct Drafted {
     recipe: Arc<Recipe>,
     for_builds: bool,
     notes: Vec<String>,
+}
+
+/// A version that cannot be used after all.
+struct Refusal {
+    named: Named,
+    why: String,
+}
+
+/// Versions that may be refused before the user has to choose.
+const MOST_REFUSED: usize = 50;
+
+/// An error on one line.
+fn flat(error: &Error) -> String {
+    let parts: Vec<&str> = std::iter::once(&error.doing).chain(&error.causes).map(String::as_str).collect();
+    parts.join(": ")
 }
 
 /// Solves and writes; nothing is written where anything is wrong.
@@ -209,29 +225,93 @@ fn targets(
 }
 
 impl Work<'_, '_> {
+    /// Chooses, reads and drafts until nothing is new. A version whose build
+    /// cannot be had is refused, and all is chosen again without it.
     fn close(&mut self) -> Result<()> {
+        let first = self.recipes.len();
+        let mut refused = 0;
+        loop {
+            let attempt = self.attempt()?;
+            refused += 1;
+            let Err(Refusal { named, why }) = attempt else {
+                if refused > MOST_REFUSED || !self.break_circles()? {
+                    return Ok(());
+                }
+                self.forget(first);
+                continue;
+            };
+            let label = format!("{} {}", named.0, named.1);
+            if refused > MOST_REFUSED {
+                return Err(Error::input(format!("{label} {why}, and so on: {refused} versions were tried"))
+                    .hint(format!("--wheel {} takes it prebuilt", named.0)));
+            }
+            self.forget(first);
+            self.notes.insert(format!("{label} {why}: it was passed over"));
+            self.market.refuse(&named, why);
+        }
+    }
+
+    /// Back to the beginning.
+    fn forget(&mut self, first: usize) {
+        self.recipes.truncate(first);
+        self.drafts.clear();
+        self.known.clear();
+        self.prefer.clear();
+        self.kept.clear();
+    }
+
+    /// What is needed for its own build is taken prebuilt, where it can be.
+    fn break_circles(&mut self) -> Result<bool> {
+        let mut broken = false;
+        for finding in self.findings().iter().filter(|f| f.code == codes::BUILD_CYCLE) {
+            let of = |d: &&Drafted| {
+                finding.place.as_ref().is_some_and(|place| place.file.path == d.path.display().to_string())
+            };
+            let Some(draft) = self.drafts.iter().find(of) else { continue };
+            let named = (draft.name.clone(), draft.version.clone());
+            if self.market.take_prebuilt(&named, &self.targets)? {
+                let told = finding.message.replace('`', "");
+                self.notes.insert(format!("{told}: it is taken prebuilt"));
+                broken = true;
+            }
+        }
+        Ok(broken)
+    }
+
+    fn attempt(&mut self) -> Result<Result<(), Refusal>> {
         let mut new = BTreeSet::new();
         let wishes = self.wishes.clone();
         for target in self.targets.clone() {
-            let solution =
-                self.choose(&target, &wishes, "failed to choose versions for what you asked for")?;
-            new.extend(self.take(solution));
+            let doing = "failed to choose versions for what you asked for";
+            let solution = self.choose(&target, &wishes, doing)?;
+            new.extend(self.take(solution.map_err(|sentences| self.conflict(&target, doing, sentences))?));
         }
         let mut for_builds = false;
         while !new.is_empty() {
             self.market.expect_sdists(new.iter().filter(|named| self.is_source(named)));
             let first = self.drafts.len();
-            for (name, version) in std::mem::take(&mut new) {
-                self.draft((&name, &version), for_builds)?;
+            for named in std::mem::take(&mut new) {
+                match self.draft((&named.0, &named.1), for_builds) {
+                    Ok(()) => {}
+                    // A stranger's mistake: another version may have none.
+                    Err(error) if matches!(error.kind, Kind::Input | Kind::Build) => {
+                        let why = format!("cannot be used ({})", flat(&error));
+                        return Ok(Err(Refusal { named, why }));
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             for_builds = true;
-            new = self.builders(first)?;
+            new = match self.builders(first)? {
+                Ok(new) => new,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// What the builds of drafts need that is new.
-    fn builders(&mut self, first: usize) -> Result<BTreeSet<Named>> {
+    fn builders(&mut self, first: usize) -> Result<Result<BTreeSet<Named>, Refusal>> {
         let recipes: Vec<Arc<Recipe>> = self.drafts[first..].iter().map(|d| Arc::clone(&d.recipe)).collect();
         for recipe in &recipes {
             let needed: Vec<&Requirement> = recipe.build_system.iter().map(|d| &d.requirement).collect();
@@ -240,48 +320,55 @@ impl Work<'_, '_> {
         let mut new = BTreeSet::new();
         for recipe in recipes.iter().filter(|r| r.format != Format::Wheel) {
             let label = format!("{} {}", recipe.pname, recipe.version);
-            let said = format!("{label} is built with");
-            let wishes: Vec<Wish> = recipe
-                .build_system
-                .iter()
-                .map(|d| Wish { requirement: d.requirement.clone(), said: said.clone() })
-                .collect();
+            let wish = |d: &Dependency| Wish {
+                requirement: d.requirement.clone(),
+                said: "it is built with".to_owned(),
+            };
+            let wishes: Vec<Wish> = recipe.build_system.iter().map(wish).collect();
             for target in self.targets.clone() {
                 if recipe.requires_python.as_ref().is_some_and(|(python, _)| !target.satisfies(python)) {
                     continue;
                 }
                 let doing = format!("failed to choose versions for the build of {label}");
-                let solution = self.choose(&target, &wishes, &doing)?;
-                new.extend(self.take(solution));
+                match self.choose(&target, &wishes, &doing)? {
+                    Ok(solution) => new.extend(self.take(solution)),
+                    Err(sentences) => {
+                        let named = (recipe.pname.clone(), recipe.version.clone());
+                        let why = format!("cannot be built ({})", sentences.join("; "));
+                        return Ok(Err(Refusal { named, why }));
+                    }
+                }
             }
         }
-        Ok(new)
+        Ok(Ok(new))
     }
 
-    fn choose(&self, target: &Target, wishes: &[Wish], doing: &str) -> Result<Solution> {
+    /// A solution, or the sentences that say why there is none.
+    fn choose(&self, target: &Target, wishes: &[Wish], doing: &str) -> Result<Result<Solution, Vec<String>>> {
         let set = PackageSet::new(self.recipes.clone(), target.clone());
         let view = View { market: self.market, set: &set };
         match recipes::solve::solve(&view, target, wishes, &self.prefer) {
-            Ok(solution) => Ok(solution),
+            Ok(solution) => Ok(Ok(solution)),
+            Err(Failure::Conflict(sentences)) => Ok(Err(sentences)),
             Err(Failure::Catalog(error)) => Err(error),
             Err(Failure::GaveUp) => Err(Error::input(doing)
                 .because("there are too many ways to try")
                 .hint("say which versions are wanted: 'NAME>=VERSION'")),
-            Err(Failure::Conflict(sentences)) => {
-                let mut error = Error::input(format!("{doing} ({})", target.describe()));
-                if let Some(name) = sentences.iter().find_map(|s| s.strip_prefix("there is no project `")) {
-                    let name = name.trim_end_matches('`');
-                    let known = self.recipes.iter().map(|r| r.pname.as_ref());
-                    let near = recipes::diag::did_you_mean(name, known);
-                    error = error.hint(match near {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => format!("no configured index has `{name}`: look at how it is written"),
-                    });
-                }
-                error.causes = sentences;
-                Err(error)
-            }
         }
+    }
+
+    fn conflict(&self, target: &Target, doing: &str, sentences: Vec<String>) -> Error {
+        let mut error = Error::input(format!("{doing} ({})", target.describe()));
+        let absent = sentences.iter().find_map(|s| s.strip_prefix("there is no project `"));
+        if let Some(name) = absent.map(|name| name.trim_end_matches('`')) {
+            let known = self.recipes.iter().map(|r| r.pname.as_ref());
+            error = error.hint(match recipes::diag::did_you_mean(name, known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("no configured index has `{name}`: look at how it is written"),
+            });
+        }
+        error.causes = sentences;
+        error
     }
 
     /// Remembers a choice; gives what of it is new.

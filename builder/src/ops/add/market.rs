@@ -50,7 +50,7 @@ pub struct Terms {
 pub struct Offer {
     pub version: Version,
     pub sdist: Option<ProjectFile>,
-    /// All that matter: the one with metadata, all where there is no sdist.
+    /// Those for all platforms first.
     pub wheels: Vec<ProjectFile>,
     /// There is a wheel for every platform.
     pub pure: bool,
@@ -107,6 +107,10 @@ pub struct Market<'m> {
     /// What is looked at ahead is looked at for this interpreter.
     target: Target,
     offers: Slots<PackageName, Result<Option<Arc<Vec<Offer>>>>>,
+    /// Versions that turned out to be of no use, and why.
+    refused: Mutex<HashMap<Named, String>>,
+    /// Versions whose build needs themselves.
+    prebuilt: Mutex<HashSet<Named>>,
     metadata: Slots<Named, Result<Result<Arc<Metadata>, String>>>,
     sdists: Slots<Named, Result<Arc<Sdist>>>,
     queue: Mutex<Queue>,
@@ -133,6 +137,8 @@ impl<'m> Market<'m> {
             terms,
             target: machines.interpreter.target.clone(),
             offers: Slots::default(),
+            refused: Mutex::default(),
+            prebuilt: Mutex::default(),
             metadata: Slots::default(),
             sdists: Slots::default(),
             queue: Mutex::default(),
@@ -169,9 +175,15 @@ impl<'m> Market<'m> {
     /// How a version is to be had: from source where there is any, unless the
     /// user chose. The error is why it cannot be had for a target.
     pub fn form(&self, name: &PackageName, offer: &Offer, target: &Target) -> Result<Form, String> {
+        let named = (name.clone(), offer.version.clone());
+        if let Some(why) = lock(&self.refused).get(&named) {
+            return Err(why.clone());
+        }
         let fits = |wheel: &ProjectFile| matches!(target.rank(&wheel.name), Ok(Some(_)));
         let wheel = offer.wheels.iter().any(fits);
-        match (&offer.closed, self.terms.forms.get(name), &offer.sdist) {
+        let asked = self.terms.forms.get(name).copied();
+        let asked = asked.or_else(|| lock(&self.prebuilt).contains(&named).then_some(Form::Wheel));
+        match (&offer.closed, asked, &offer.sdist) {
             (Some(why), _, _) => Err(why.clone()),
             (None, Some(Form::Sdist), None) => Err("has no sdist".to_owned()),
             (None, Some(Form::Wheel), _) if wheel => Ok(Form::Wheel),
@@ -182,17 +194,27 @@ impl<'m> Market<'m> {
         }
     }
 
+    /// From now on a version is not to be had.
+    pub fn refuse(&self, (name, version): &Named, why: String) {
+        lock(&self.refused).insert((name.clone(), version.clone()), why);
+    }
+
+    /// From now on a version is taken prebuilt, unless the user said how or
+    /// there is no wheel of it. Tells whether that changes anything.
+    pub fn take_prebuilt(&self, (name, version): &Named, targets: &[Target]) -> Result<bool> {
+        let offer = self.offer(name, version)?;
+        let fits = |t: &Target| offer.wheels.iter().any(|w| matches!(t.rank(&w.name), Ok(Some(_))));
+        let can = !self.terms.forms.contains_key(name) && targets.iter().all(fits);
+        Ok(can && lock(&self.prebuilt).insert((name.clone(), version.clone())))
+    }
+
     fn read(&self, project: &Project) -> Vec<Offer> {
-        let all_wheels = self.terms.forms.get(&project.name) == Some(&Form::Wheel);
         let offers = project.releases().into_iter().map(|release| {
             let sdist = release.sdist().filter(|s| self.is_open(s)).cloned();
             let mut wheels: Vec<ProjectFile> =
                 release.wheels().filter(|w| self.is_open(w)).cloned().collect();
             wheels.sort_by_key(|w| (!w.name.ends_with("-none-any.whl"), w.name.clone()));
             let pure = wheels.first().is_some_and(|w| w.name.ends_with("-none-any.whl"));
-            if sdist.is_some() && !all_wheels {
-                wheels.truncate(1);
-            }
             let closed = (sdist.is_none() && wheels.is_empty())
                 .then(|| self.terms.exclude_newer.as_ref())
                 .flatten()
