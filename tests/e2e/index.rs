@@ -27,6 +27,8 @@ struct State {
     /// Normalised project name -> file name -> bytes.
     files: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     troubles: BTreeMap<String, Trouble>,
+    /// What the page says of a file beside its hash, as JSON.
+    facts: BTreeMap<String, Vec<(&'static str, serde_json::Value)>>,
     only_html: bool,
 }
 
@@ -65,6 +67,12 @@ impl Index {
         self.state.lock().unwrap().files.entry(name).or_default().insert(file_name.to_owned(), bytes);
     }
 
+    /// From now on the page says this, too, of a file (`upload-time`, `yanked`).
+    pub fn says(&self, file_name: &str, key: &'static str, value: impl Into<serde_json::Value>) {
+        let mut state = self.state.lock().unwrap();
+        state.facts.entry(file_name.to_owned()).or_default().push((key, value.into()));
+    }
+
     /// From now on a file is served badly.
     pub fn trouble(&self, file_name: &str, trouble: Trouble) {
         self.state.lock().unwrap().troubles.insert(file_name.to_owned(), trouble);
@@ -92,7 +100,11 @@ fn answer(state: &mut State, request: &Request) -> Reply {
         let Some(files) = state.files.get(project) else { return Reply::not_found() };
         let json =
             request.header("accept").is_some_and(|a| a.contains("application/vnd.pypi.simple.v1+json"));
-        return if json && !state.only_html { json_page(project, files) } else { html_page(files) };
+        return if json && !state.only_html {
+            json_page(project, files, &state.facts)
+        } else {
+            html_page(files)
+        };
     }
     let Some(file_name) = path.strip_prefix("/files/") else { return Reply::not_found() };
     let Some(bytes) = state.files.values().find_map(|f| f.get(file_name)) else { return Reply::not_found() };
@@ -109,16 +121,24 @@ fn answer(state: &mut State, request: &Request) -> Reply {
     }
 }
 
-fn json_page(project: &str, files: &BTreeMap<String, Vec<u8>>) -> Reply {
+fn json_page(
+    project: &str,
+    files: &BTreeMap<String, Vec<u8>>,
+    facts: &BTreeMap<String, Vec<(&'static str, serde_json::Value)>>,
+) -> Reply {
     let files: Vec<serde_json::Value> = files
         .iter()
         .map(|(name, bytes)| {
-            serde_json::json!({
+            let mut file = serde_json::json!({
                 "filename": name,
                 "url": format!("../../files/{name}"),
                 "hashes": { "sha256": hex(bytes) },
                 "size": bytes.len(),
-            })
+            });
+            for (key, value) in facts.get(name).into_iter().flatten() {
+                file[*key] = value.clone();
+            }
+            file
         })
         .collect();
     let page = serde_json::json!({ "meta": { "api-version": "1.1" }, "name": project, "files": files });

@@ -3,6 +3,7 @@
 //! `world` is the machine a test runs on, `project` what it builds, `index`
 //! where that comes from; every other module is a theme.
 
+mod adding;
 mod building;
 mod determinism;
 mod durable;

@@ -31,6 +31,7 @@ pub struct Project {
     scripts: BTreeMap<String, String>,
     wheel_name: Option<(String, String)>,
     kind: &'static str,
+    final_metadata: bool,
     files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -49,6 +50,7 @@ impl Project {
             scripts: BTreeMap::new(),
             wheel_name: None,
             kind: "package",
+            final_metadata: false,
             files: BTreeMap::new(),
         };
         let module = format!("src/{}/__init__.py", project.module());
@@ -142,6 +144,18 @@ impl Project {
         self
     }
 
+    /// Its sdist's own metadata is final (PEP 643): what it needs is there.
+    pub fn says_all(mut self) -> Self {
+        self.final_metadata = true;
+        self
+    }
+
+    /// What its pyproject.toml requires to build it.
+    pub fn requires_to_build(self, requirements: &[&str]) -> Self {
+        let table = format!("[build-system]\nrequires = {requirements:?}\nbuild-backend = \"toy\"\n");
+        self.file("pyproject.toml", &table)
+    }
+
     /// Its recipe says `kind = "application"`.
     pub fn application(mut self) -> Self {
         self.kind = "application";
@@ -186,7 +200,11 @@ impl Project {
     /// The sdist; the same project gives the same bytes.
     pub fn sdist(&self) -> Vec<u8> {
         let top = format!("{}-{}", self.module(), self.version);
-        let head = format!("Metadata-Version: 2.1\nName: {}\nVersion: {}\n", self.name, self.version);
+        let form = if self.final_metadata { "2.4" } else { "2.1" };
+        let mut head = format!("Metadata-Version: {form}\nName: {}\nVersion: {}\n", self.name, self.version);
+        if self.final_metadata {
+            head.extend(self.requires.iter().map(|text| format!("Requires-Dist: {text}\n")));
+        }
         let mut members = self.source();
         members.insert("PKG-INFO".to_owned(), head.into_bytes());
         tar_gz(members.iter().map(|(path, bytes)| (format!("{top}/{path}"), bytes.as_slice())))

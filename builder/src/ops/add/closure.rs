@@ -17,12 +17,12 @@ use recipes::solve::{Failure, Solution, Wish};
 use recipes::target::Target;
 
 use super::draft::{Draft, Prebuilt, Purpose};
-use super::market::{Form, Market, Terms};
+use super::market::{Form, Market, Strangers as _, Terms};
 use super::view::View;
 use super::wheels;
 use super::{Added, folder, free, outside};
 use crate::ambient::Ambient;
-use crate::error::{Error, IoContext as _, Kind, Result};
+use crate::error::{Error, IoContext as _, Result};
 use crate::ops::load::load;
 use crate::ops::machines::{Machines, Settings, interpreter, open};
 
@@ -117,12 +117,6 @@ struct Refusal {
 
 /// Versions that may be refused before the user has to choose.
 const MOST_REFUSED: usize = 50;
-
-/// An error on one line.
-fn flat(error: &Error) -> String {
-    let parts: Vec<&str> = std::iter::once(&error.doing).chain(&error.causes).map(String::as_str).collect();
-    parts.join(": ")
-}
 
 /// Solves and writes; nothing is written where anything is wrong.
 pub fn solve(ambient: &Ambient, request: &Solving) -> Result<Solved> {
@@ -294,9 +288,8 @@ impl Work<'_, '_> {
                 match self.draft((&named.0, &named.1), for_builds) {
                     Ok(()) => {}
                     // A stranger's mistake: another version may have none.
-                    Err(error) if matches!(error.kind, Kind::Input | Kind::Build) => {
-                        let why = format!("cannot be used ({})", flat(&error));
-                        return Ok(Err(Refusal { named, why }));
+                    Err(error) if error.is_strangers() => {
+                        return Ok(Err(Refusal { named, why: error.unusable() }));
                     }
                     Err(error) => return Err(error),
                 }

@@ -16,9 +16,29 @@ use recipes::target::Target;
 
 use super::draft::Metadata;
 use super::sdist::{self, Sdist};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::index::{Beside, Index, IndexError, Project, ProjectFile};
 use crate::ops::machines::Machines;
+
+/// Errors of what strangers made, which other versions may not have.
+pub trait Strangers {
+    /// Whether it is one.
+    fn is_strangers(&self) -> bool;
+
+    /// Why their version is of no use.
+    fn unusable(&self) -> String;
+}
+
+impl Strangers for Error {
+    fn is_strangers(&self) -> bool {
+        matches!(self.kind, Kind::Input | Kind::Build)
+    }
+
+    fn unusable(&self) -> String {
+        let parts: Vec<&str> = std::iter::once(&self.doing).chain(&self.causes).map(String::as_str).collect();
+        format!("cannot be used ({})", parts.join(": "))
+    }
+}
 
 /// Requests at once: more only wait for each other.
 const WORKERS: usize = 16;
@@ -247,7 +267,12 @@ impl<'m> Market<'m> {
         self.metadata.get(&key, || {
             let offer = self.offer(name, version)?;
             let Some(wheel) = offer.wheels.first() else {
-                return Ok(Ok(Arc::new(self.sdist(name, version)?.metadata())));
+                return match self.sdist(name, version) {
+                    Ok(sdist) => Ok(sdist.metadata().checked().map(Arc::new)),
+                    // A stranger's mistake: another version may have none.
+                    Err(error) if error.is_strangers() => Ok(Err(error.unusable())),
+                    Err(error) => Err(error),
+                };
             };
             let metadata = Metadata::parse(&self.wheel_metadata(wheel)?).with_pure_wheel(offer.pure);
             Ok(metadata.checked().map(Arc::new))

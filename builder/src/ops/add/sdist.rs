@@ -82,7 +82,8 @@ pub fn fetch(machines: &Machines, name: &PackageName, file: &ProjectFile) -> Res
     });
     let temp = store.temp_dir()?;
     let watch = Watch { bytes: &|_, _| {}, stop: machines.stop_flag() };
-    let fetched = machines.fetcher()?.fetch(&FetchSpec::new(what, file.sha256), temp.path(), watch);
+    // No hash is promised yet: the index's own word is held against the bytes.
+    let fetched = machines.fetcher()?.fetch(&FetchSpec::new(what, None), temp.path(), watch);
     let got = match fetched.map_err(|e| e.into_error())? {
         Fetched::File(got) => got,
         Fetched::Checkout(_) => return Err(Error::bug("the index gave a checkout")),
