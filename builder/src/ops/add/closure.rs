@@ -394,7 +394,15 @@ impl Work<'_, '_> {
         let path = self.path_of(name, version)?;
         let purpose = self.purpose(name);
         let metadata = self.market.metadata(name, version)?.map_err(Error::bug)?;
-        let draft = if self.is_source(&(name.clone(), version.clone())) {
+        let named = (name.clone(), version.clone());
+        if self.is_source(&named)
+            && self.market.sdist(name, version)?.facts.cargo
+            && self.market.take_prebuilt(&named, &self.targets)?
+        {
+            let why = "is built with cargo, which is not supported yet: it is taken prebuilt";
+            self.notes.insert(format!("{name} {version} {why}"));
+        }
+        let draft = if self.is_source(&named) {
             let sdist = self.market.sdist(name, version)?;
             Draft::new((name, version), sdist.sha256, (&sdist.facts, &metadata), &purpose)
         } else {
@@ -402,7 +410,7 @@ impl Work<'_, '_> {
         };
         let (text, recipe) = draft.recipe(&path)?;
         self.recipes.push(Arc::clone(&recipe));
-        let (name, version, notes) = (name.clone(), version.clone(), draft.notes);
+        let ((name, version), notes) = (named, draft.notes);
         self.drafts.push(Drafted { name, version, path, text, recipe, for_builds, notes });
         Ok(())
     }

@@ -214,7 +214,7 @@ impl Draft {
         dependencies(&mut out, (metadata, purpose), &mut notes);
         let _ = write!(out, "[source]\npypi = {}\nhash = {}\n", quote(name.as_ref()), quote(&hash.sri()));
         native_tables(&mut out, source, (metadata.pure_wheel, &mut notes));
-        meta_table(&mut out, metadata);
+        meta_table(&mut out, metadata, source.license.as_deref());
         Self { lines: out, notes }
     }
 
@@ -240,7 +240,7 @@ impl Draft {
             let (file_name, hash) = (quote(&file.file), quote(&file.hash.sri()));
             let _ = write!(out, "pypi = {}\nfile = {file_name}\nhash = {hash}\n", quote(name.as_ref()));
         }
-        meta_table(&mut out, metadata);
+        meta_table(&mut out, metadata, None);
         Self { lines: out, notes }
     }
 
@@ -336,7 +336,7 @@ fn native_tables(out: &mut String, native: &SourceFacts, (optional, notes): (boo
     }
 }
 
-fn meta_table(out: &mut String, metadata: &Metadata) {
+fn meta_table(out: &mut String, metadata: &Metadata, license: Option<&str>) {
     let homepage = metadata
         .one("home-page")
         .map(str::to_owned)
@@ -345,7 +345,8 @@ fn meta_table(out: &mut String, metadata: &Metadata) {
     let mut rows = Vec::new();
     rows.extend(metadata.one("summary").map(|s| format!("description = {}\n", quote(s))));
     rows.extend(homepage.map(|h| format!("homepage = {}\n", quote(&h))));
-    rows.extend(metadata.license().map(|l| format!("license = {}\n", quote(&l))));
+    let license = metadata.license().or_else(|| license.map(str::to_owned));
+    rows.extend(license.map(|l| format!("license = {}\n", quote(&l))));
     let changes = ["changelog", "changes", "release notes", "history"];
     rows.extend(metadata.url(&changes).map(|u| format!("changelog = {}\n", quote(&u))));
     if !rows.is_empty() {

@@ -106,7 +106,7 @@ type Named = (PackageName, Version);
 /// Something to do ahead of need.
 enum Job {
     /// Look at the version that is likely to be picked, and at what it needs.
-    Look(Requirement),
+    Look(Box<Requirement>),
     /// Fetch the sdist of a version that was picked.
     Unpack(PackageName, Version),
 }
@@ -236,7 +236,7 @@ impl<'m> Market<'m> {
             wheels.sort_by_key(|w| (!w.name.ends_with("-none-any.whl"), w.name.clone()));
             let pure = wheels.first().is_some_and(|w| w.name.ends_with("-none-any.whl"));
             let closed = (sdist.is_none() && wheels.is_empty())
-                .then(|| self.terms.exclude_newer.as_ref())
+                .then_some(self.terms.exclude_newer.as_ref())
                 .flatten()
                 .map(|day| format!("was not uploaded by {day}"));
             let python = release.requires_python().and_then(mend_specifiers);
@@ -320,7 +320,7 @@ impl<'m> Market<'m> {
     /// Begins to look at what these requirements are likely to lead to.
     pub fn expect(&self, requirements: &[&Requirement]) {
         for requirement in requirements {
-            self.push(Job::Look((*requirement).clone()));
+            self.push(Job::Look(Box::new((*requirement).clone())));
         }
     }
 
@@ -395,7 +395,7 @@ impl<'m> Market<'m> {
         let asked = requirement.parsed.extras.iter().filter_map(|extra| needs.extras.get(extra)).flatten();
         for needed in needs.always.iter().chain(asked) {
             if needed.parsed.marker.evaluate(&self.target.markers, &[]) {
-                self.push(Job::Look(needed.clone()));
+                self.push(Job::Look(Box::new(needed.clone())));
             }
         }
         Ok(())

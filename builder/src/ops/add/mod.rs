@@ -5,6 +5,7 @@
 
 mod closure;
 mod draft;
+mod license;
 mod market;
 mod named;
 mod native;

@@ -54,6 +54,11 @@ pub fn inspect(top: &Path, build_requires: &[String], backend: &str) -> Native {
     }
     let mut left = MOST_FILES;
     walk(top, &mut found, &mut left);
+    // Fortran files are often only examples: the build has to speak of them.
+    let builds = [setup_py, setup_cfg, read("meson.build"), read("CMakeLists.txt")];
+    if !builds.iter().any(|text| text.to_lowercase().contains("fortran") || text.contains(".f90")) {
+        found.compilers.remove("virtual:compiler/fortran");
+    }
     if found.compilers.is_empty() && (requires("cffi") || requires("cython")) {
         found.compilers.insert("virtual:compiler/c");
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use recipes::name::PackageName;
 use serde::{Deserialize, Serialize};
 
-use super::native;
+use super::{license, native};
 use crate::error::{Error, Result};
 
 /// The backend where no other is named (PEP 517).
@@ -35,6 +35,8 @@ pub struct SourceFacts {
     pub pkg_info: String,
     /// `requires.txt` of setuptools, which old PKG-INFO lacks.
     pub egg_requires: Option<String>,
+    /// The license its text is (SPDX).
+    pub license: Option<String>,
 }
 
 impl SourceFacts {
@@ -55,6 +57,7 @@ impl SourceFacts {
             cargo: native.cargo,
             pkg_info: text(&top.join("PKG-INFO")).unwrap_or_default(),
             egg_requires: egg_requires(top),
+            license: license::of(top),
         })
     }
 

@@ -114,6 +114,17 @@ fn a_license_is_told_only_when_it_is_certain() {
 }
 
 #[test]
+fn fortran_is_declared_where_the_build_speaks_of_it() {
+    let table = "[build-system]\nrequires = [\"meson-python\"]\nbuild-backend = \"mesonpy\"\n";
+    let told = |meson: &str| {
+        let files = [("pyproject.toml", table), ("meson.build", meson), ("src/a.c", ""), ("src/b.f90", "")];
+        draft(&files, "").text().contains("virtual:compiler/fortran")
+    };
+    assert!(told("project('x', 'c')\nadd_languages('fortran')\n"));
+    assert!(!told("project('x', 'c')\n"));
+}
+
+#[test]
 fn stray_c_files_do_not_make_a_package_native() {
     let made = draft(&[("setup.py", "from setuptools import setup\nsetup()\n"), ("data/a.c", "")], "");
     assert!(!made.text().contains("external"), "{}", made.text());
