@@ -164,7 +164,7 @@ pub(super) fn findings(set: &PackageSet, troubles: Vec<Trouble>) -> Vec<Finding>
 }
 
 /// The start of the line that writes recipes.
-const ADD: &str = "wheelwright add --no-solve ";
+const ADD: &str = "wheelwright add ";
 
 /// Whoever misses several recipes types one line, told with the last of them.
 fn join_missing(findings: &mut [Finding]) {

@@ -83,20 +83,20 @@ fn a_name_without_a_recipe_suggests_one_that_exists() {
          4 | dependencies = ["spokes>=1"]
            |                 ^^^^^^^^^^^ for rim 1.0
           hint: did you mean `spoke`?
-          hint: wheelwright add --no-solve 'spokes>=1'
+          hint: wheelwright add 'spokes>=1'
     "#]]
     .assert_eq(&refusal(&world, 2, &["build", "rim"]));
     expect![[r#"
         error[W401]: no recipe of the set is named `spok`
           hint: did you mean `spoke`?
-          hint: wheelwright add --no-solve spok
+          hint: wheelwright add spok
     "#]]
     .assert_eq(&refusal(&world, 2, &["build", "spok"]));
     expect![[r#"
         error[W402]: no version of `spoke` in the set satisfies `==2.0`
           note: the set has spoke 1.0
           hint: did you mean `spoke==1.0`?
-          hint: wheelwright add --no-solve spoke==2.0
+          hint: wheelwright add spoke==2.0
     "#]]
     .assert_eq(&refusal(&world, 2, &["build", "spoke==2.0"]));
 }
@@ -129,7 +129,7 @@ fn a_requirement_nothing_satisfies_names_what_there_is() {
          4 | dependencies = ["hub>=3"]
            |                 ^^^^^^^^ for rim 1.0
           note: the set has hub 1.0
-          hint: wheelwright add --no-solve 'hub>=3'
+          hint: wheelwright add 'hub>=3'
     "#]]
     .assert_eq(&refusal(&world, 2, &["build", "rim"]));
 }

@@ -23,13 +23,13 @@ fn missing_recipe() {
                |                 ^^^^^^^^^ for flask 3.1
               note: also wanted at web-1.toml:3
               hint: did you mean `click`?
-              hint: wheelwright add --no-solve 'clik>=8'
+              hint: wheelwright add 'clik>=8'
 
             error[W401] flask-3.1.toml:3:28: no recipe of the set is named `nowhere`
              3 | dependencies = ["clik>=8", "nowhere"]
                |                            ^^^^^^^^^ for flask 3.1
-              hint: wheelwright add --no-solve nowhere
-              hint: all 2 at once: wheelwright add --no-solve 'clik>=8' nowhere
+              hint: wheelwright add nowhere
+              hint: all 2 at once: wheelwright add 'clik>=8' nowhere
         "#]],
     );
 }
@@ -48,13 +48,13 @@ fn the_line_to_type_asks_for_what_all_of_them_can_use() {
              3 | dependencies = ["urllib3<2"]
                |                 ^^^^^^^^^^^ for a 1
               note: also wanted at b-1.toml:3
-              hint: wheelwright add --no-solve 'urllib3<2,>=1.26'
+              hint: wheelwright add 'urllib3<2,>=1.26'
 
             error[W401] c-1.toml:3:17: no recipe of the set is named `jinja2`
              3 | dependencies = ["jinja2"]
                |                 ^^^^^^^^ for c 1
-              hint: wheelwright add --no-solve jinja2
-              hint: all 2 at once: wheelwright add --no-solve 'urllib3<2,>=1.26' jinja2
+              hint: wheelwright add jinja2
+              hint: all 2 at once: wheelwright add 'urllib3<2,>=1.26' jinja2
         "#]],
     );
 }
@@ -69,7 +69,7 @@ fn a_name_missed_by_many_is_one_finding() {
              3 | dependencies = ["lost"]
                |                 ^^^^^^ for p00 1
               note: also wanted at p01-1.toml:3, p02-1.toml:3, p03-1.toml:3, p04-1.toml:3, p05-1.toml:3, 34 more
-              hint: wheelwright add --no-solve lost
+              hint: wheelwright add lost
         "#]],
     );
 }
@@ -89,14 +89,14 @@ fn unsatisfied_specifier() {
                |                 ^^^^^^^^^^^^^^ for a 1
               note: the set has click 8.1.7, 8.0
               hint: did you mean `click==8.1.7`?
-              hint: wheelwright add --no-solve click==8.1.8
+              hint: wheelwright add click==8.1.8
 
             error[W402] a-1.toml:3:33: no version of `click` in the set satisfies `>=9`
              3 | dependencies = ["click==8.1.8", "click>=9"]
                |                                 ^^^^^^^^^^ for a 1
               note: also wanted at b-1.toml:3
               note: the set has click 8.1.7, 8.0
-              hint: wheelwright add --no-solve 'click>=9'
+              hint: wheelwright add 'click>=9'
         "#]],
     );
 }
@@ -289,19 +289,19 @@ fn everything_at_once_in_the_order_of_the_files() {
             error[W401] a-1.toml:3:17: no recipe of the set is named `gone`
              3 | build-system = ["gone"]
                |                 ^^^^^^ for a 1
-              hint: wheelwright add --no-solve gone
+              hint: wheelwright add gone
 
             error[W401] a-1.toml:4:17: no recipe of the set is named `missing`
              4 | dependencies = ["missing"]
                |                 ^^^^^^^^^ for a 1
-              hint: wheelwright add --no-solve missing
-              hint: all 2 at once: wheelwright add --no-solve gone missing
+              hint: wheelwright add missing
+              hint: all 2 at once: wheelwright add gone missing
 
             error[W402] b-1.toml:3:17: no version of `c` in the set satisfies `>2`
              3 | dependencies = ["c>2", "app"]
                |                 ^^^^^ for b 1
               note: the set has c 1
-              hint: wheelwright add --no-solve 'c>2'
+              hint: wheelwright add 'c>2'
 
             error[W405] b-1.toml:3:24: `app` is an application; others cannot depend on it
              3 | dependencies = ["c>2", "app"]
@@ -339,7 +339,7 @@ fn wants_from_outside_say_who_wants() {
     expect![[r#"
         error[W401]: no recipe of the set is named `d`
           note: the command line wants `d`
-          hint: wheelwright add --no-solve d
+          hint: wheelwright add d
     "#]]
     .assert_eq(&closed(&set, &["d"]));
 }
@@ -356,16 +356,16 @@ fn a_spec_that_means_nothing() {
     expect![[r#"
         error[W401]: no recipe of the set is named `flsk`
           hint: did you mean `flask`?
-          hint: wheelwright add --no-solve flsk
+          hint: wheelwright add flsk
 
         error[W402]: no version of `flask` in the set satisfies `==3.1.2`
           note: the set has flask 3.1.3, 3.0
           hint: did you mean `flask==3.1.3`?
-          hint: wheelwright add --no-solve flask==3.1.2
+          hint: wheelwright add flask==3.1.2
 
         error[W402]: no version of `flask` in the set satisfies `>4`
           note: the set has flask 3.1.3, 3.0
-          hint: wheelwright add --no-solve 'flask>4'
+          hint: wheelwright add 'flask>4'
 
         error[W406] numpy-2.toml:1:9: `numpy 2` is disabled: it is for Python >=3.13, this is CPython 3.12.4 on linux x86_64
          1 | pname = "numpy"
