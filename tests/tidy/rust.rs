@@ -112,9 +112,9 @@ pub fn functions(source: &Source) -> Vec<(String, usize, usize)> {
         }
         let name: String =
             trimmed[at + 3..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        // A trait's method may have no body.
+        // A trait's method may have no body, or one on its line.
         let opens = lines[i..].iter().find(|l| l.ends_with(['{', ';', '}']));
-        if opens.is_some_and(|l| l.ends_with(';')) {
+        if opens.is_some_and(|l| !l.ends_with('{')) {
             continue;
         }
         let indent = &line[..line.len() - trimmed.len()];

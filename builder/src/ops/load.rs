@@ -90,9 +90,7 @@ impl Loaded {
         }
         let error = Error::input(format!("this workspace has no recipe (looked in {})", looked.join(", ")));
         match self.is_workspace() {
-            true => {
-                error.hint("a recipe is a TOML file there with `pname`: `wheelwright add NAME`")
-            }
+            true => error.hint("a recipe is a TOML file there with `pname`: `wheelwright add NAME`"),
             false => error.hint(format!(
                 "there is no {WORKSPACE_FILE} here or above: run it where the recipes are, or name them"
             )),

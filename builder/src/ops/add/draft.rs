@@ -213,7 +213,7 @@ impl Draft {
         let _ = writeln!(out, "build-system = {}", list(&requires));
         dependencies(&mut out, (metadata, purpose), &mut notes);
         let _ = write!(out, "[source]\npypi = {}\nhash = {}\n", quote(name.as_ref()), quote(&hash.sri()));
-        native_tables(&mut out, source, (metadata.pure_wheel, &mut notes));
+        native_tables(&mut out, (name, source), (metadata.pure_wheel, &mut notes));
         meta_table(&mut out, metadata, source.license.as_deref());
         Self { lines: out, notes }
     }
@@ -312,14 +312,25 @@ fn told(mut error: Error, findings: &[Finding]) -> Error {
     error
 }
 
-fn native_tables(out: &mut String, native: &SourceFacts, (optional, notes): (bool, &mut Vec<String>)) {
-    if native.compilers.is_empty() {
+fn native_tables(
+    out: &mut String,
+    (name, native): (&PackageName, &SourceFacts),
+    (optional, notes): (bool, &mut Vec<String>),
+) {
+    let libraries = super::native::libraries(name.as_ref());
+    if native.compilers.is_empty() && libraries.is_empty() {
         return;
     }
     if !optional {
         out.push_str("[build]\nexpect = \"native\"\n");
     }
-    let _ = writeln!(out, "[external]\nbuild-requires = {}", list(&native.compilers));
+    // What links a library is compiled, though its files do not show it.
+    let own = (!native.compilers.is_empty()).then(|| native.compilers.clone());
+    let compilers = own.unwrap_or_else(|| vec!["virtual:compiler/c".into(), "virtual:compiler/cpp".into()]);
+    let _ = writeln!(out, "[external]\nbuild-requires = {}", list(&compilers));
+    if !libraries.is_empty() {
+        let _ = writeln!(out, "host-requires = {}", list(&libraries));
+    }
     if native.cargo {
         out.push_str("[cargo]\n");
         notes

@@ -18,7 +18,7 @@ use crate::store::{BlobName, Store};
 use crate::tree::unpack::{UnpackLimits, unpack};
 
 /// Raised when what is read of an sdist changes.
-const MEMO: &str = "sdist/3";
+const MEMO: &str = "sdist/4";
 
 /// What is known of an sdist.
 #[derive(Clone, Debug)]

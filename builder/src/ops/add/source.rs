@@ -45,10 +45,18 @@ impl SourceFacts {
         let (requires, backend) = build_system(top)?;
         let native = native::inspect(top, &requires, &backend);
         let mut asks = asked_by(&backend);
+        if backend.starts_with("hatchling") {
+            asks.extend(hatch_dependencies(top));
+        }
         if backend.starts_with("setuptools") {
             asks.extend(setup_requires(top));
         }
-        asks.retain(|ask| !requires.iter().any(|r| bare_name(r) == bare_name(ask)));
+        let mut seen: Vec<_> = requires.iter().map(|r| bare_name(r)).collect();
+        asks.retain(|ask| {
+            let new = !seen.contains(&bare_name(ask));
+            seen.push(bare_name(ask));
+            new
+        });
         Ok(Self {
             requires,
             asks,
@@ -108,17 +116,57 @@ fn asked_by(backend: &str) -> Vec<String> {
     }
 }
 
+/// What hatchling's tables add to a build: of the build, of its wheel, and of
+/// the hooks of both.
+fn hatch_dependencies(top: &Path) -> Vec<String> {
+    let table: Option<toml::Table> =
+        text(&top.join("pyproject.toml")).and_then(|text| toml::from_str(&text).ok());
+    let below = |value: &toml::Value, keys: &[&str]| {
+        keys.iter().try_fold(value.clone(), |value, key| value.get(key).cloned())
+    };
+    let build = table.and_then(|t| below(&toml::Value::Table(t), &["tool", "hatch", "build"]));
+    let wheel = build.as_ref().and_then(|build| below(build, &["targets", "wheel"]));
+    let mut out = Vec::new();
+    for place in [build, wheel].into_iter().flatten() {
+        let hooks = place.get("hooks").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+        for table in std::iter::once(place).chain(hooks.into_iter().map(|(_, hook)| hook)) {
+            let list = table.get("dependencies").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+            out.extend(list.iter().filter_map(|v| v.as_str().map(str::to_owned)));
+        }
+    }
+    out
+}
+
 /// `setup_requires` where it is a plain list, in setup.cfg or setup.py.
 fn setup_requires(top: &Path) -> Vec<String> {
     let config = text(&top.join("setup.cfg")).unwrap_or_default();
     let mut found = config_list(&config, "setup_requires");
     let script = text(&top.join("setup.py")).unwrap_or_default();
-    if let Some((_, after)) = script.split_once("setup_requires=[") {
-        let list = after.split(']').next().unwrap_or("");
-        found.extend(list.split(['"', '\'']).skip(1).step_by(2).map(str::to_owned));
-    }
+    found.extend(script_list(&script, "setup_requires", 1).unwrap_or_default());
     found.retain(|text| recipes::parse::mend_requirement(text).is_some());
     found
+}
+
+/// The texts of `key=[…]` in a script, or of `name = […]` behind `key=name`.
+fn script_list(script: &str, key: &str, names: usize) -> Option<Vec<String>> {
+    let mut value = None;
+    for (at, _) in script.match_indices(key) {
+        let before = script[..at].chars().next_back();
+        let after = script[at + key.len()..].trim_start();
+        let assigned = after.strip_prefix('=').filter(|rest| !rest.starts_with('='));
+        if before.is_none_or(|c| !c.is_alphanumeric() && c != '_') && assigned.is_some() {
+            value = assigned.map(str::trim_start);
+            break;
+        }
+    }
+    let value = value?;
+    if let Some(list) = value.strip_prefix('[') {
+        // A list that is made of others is not known.
+        let list = &list[..list.find(']')?];
+        return Some(list.split(['"', '\'']).skip(1).step_by(2).map(str::to_owned).collect());
+    }
+    let name: String = value.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    if name.is_empty() { None } else { script_list(script, &name, names.checked_sub(1)?) }
 }
 
 /// The items of an indented list of setup.cfg.
@@ -197,6 +245,16 @@ mod tests {
         let script = "setup(setup_requires=['cffi>=1', \"wheel\"], install_requires=['y'])";
         assert_eq!(facts(&[("setup.py", script)]).asks, ["cffi>=1", "wheel"]);
         assert_eq!(facts(&[("setup.py", "setup(setup_requires=[f(x)])")]).asks, [""; 0]);
+        let named = "needs = [\n  'pytest-runner',\n]\nsetup(setup_requires=needs)";
+        assert_eq!(facts(&[("setup.py", named)]).asks, ["pytest-runner"]);
+        for odd in [
+            "a = b\nb = ['x']\nsetup(setup_requires=a)",
+            "a = a\nsetup(setup_requires=a)",
+            "setup(setup_requires=f())",
+            "setup_requires =",
+        ] {
+            assert_eq!(facts(&[("setup.py", odd)]).asks, [""; 0], "{odd}");
+        }
     }
 
     #[test]
@@ -205,6 +263,18 @@ mod tests {
         let facts = facts(&[("pyproject.toml", table)]);
         assert_eq!(facts.asks, ["cmake"]);
         assert_eq!(facts.build_requires().count(), 3);
+    }
+
+    #[test]
+    fn what_hatchling_s_hooks_depend_on_is_asked_for() {
+        let table = "[build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n\
+            [tool.hatch.build]\ndependencies = [\"a>=1\"]\n\
+            [tool.hatch.build.hooks.x]\ndependencies = [\"b\"]\n\
+            [tool.hatch.build.targets.wheel.hooks.y]\ndependencies = [\"c\", \"hatchling\"]\n\
+            [tool.hatch.build.targets.sdist.hooks.z]\ndependencies = [\"d\"]\n";
+        let mut asks = facts(&[("pyproject.toml", table)]).asks;
+        asks.sort();
+        assert_eq!(asks, ["a>=1", "b", "c"]);
     }
 
     #[test]
