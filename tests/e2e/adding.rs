@@ -244,3 +244,15 @@ fn a_download_that_is_another_file_ends_it() {
     assert!(output.contains("the index says"), "{output}");
     assert!(recipes(&world).is_empty());
 }
+
+#[test]
+fn a_file_that_is_in_the_way_is_replaced_only_by_force() {
+    let world = world(&[Project::new("app", "1.0"), Project::new("app", "2.0")]);
+    world.ok(&["add", "app", "--dir", "elsewhere"]);
+    // The folder is no part of the set: its recipes are not known.
+    let output = world.fails(2, &["add", "app", "--dir", "elsewhere"]).to_string();
+    assert!(output.contains("elsewhere/app.toml` exists") && output.contains("--force"), "{output}");
+    world.write("elsewhere/app.toml", "# mine\n");
+    world.ok(&["add", "app", "--dir", "elsewhere", "--force"]);
+    assert!(world.read("elsewhere/app.toml").contains("version = \"2.0\""));
+}

@@ -7,6 +7,7 @@ use super::{Outcome, json, making, print, settings, show_findings};
 use crate::ambient::Ambient;
 use crate::error::{Error, count};
 use crate::ops::add::{Addition, Form, Solved, Solving, solve};
+use crate::ops::report::wire;
 
 /// `wheelwright add` without `--no-solve`.
 pub fn add(ambient: &Ambient, common: &Common, args: &AddArgs) -> Outcome {
@@ -21,6 +22,7 @@ pub fn add(ambient: &Ambient, common: &Common, args: &AddArgs) -> Outcome {
     let request = Solving {
         requirements: args.projects.clone(),
         dir: args.dir.clone(),
+        force: args.force,
         dry_run: solving.dry_run,
         application: solving.application,
         exclude_newer: solving.exclude_newer.clone(),
@@ -29,7 +31,10 @@ pub fn add(ambient: &Ambient, common: &Common, args: &AddArgs) -> Outcome {
     };
     match solve(ambient, &request)? {
         Solved::Findings(findings) => {
-            print::talk("no recipe is written: the set would not close with the new ones");
+            print::talk("no recipe is written: this stands against it");
+            if common.json {
+                print::result(&wire::refused(&findings));
+            }
             Ok(show_findings(common, &findings))
         }
         Solved::Done(added) => {

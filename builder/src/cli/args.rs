@@ -256,8 +256,8 @@ pub struct AddArgs {
     /// The folder the recipes go to [default: the workspace's first].
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Replace recipes that exist (with --no-solve).
-    #[arg(long, requires = "no_solve")]
+    /// Replace recipes that exist.
+    #[arg(long)]
     pub force: bool,
     /// How versions are chosen and what is done then.
     #[command(flatten)]

@@ -17,7 +17,7 @@ use recipes::solve::{Failure, Solution, Wish};
 use recipes::target::Target;
 
 use super::draft::{Draft, Prebuilt, Purpose};
-use super::market::{Form, Market, Strangers as _, Terms};
+use super::market::{Form, Market, Terms, is_strangers, unusable};
 use super::view::View;
 use super::wheels;
 use super::{Added, folder, free, outside};
@@ -33,6 +33,8 @@ pub struct Solving {
     pub requirements: Vec<String>,
     /// The folder the recipes go to.
     pub dir: Option<PathBuf>,
+    /// Replace files that exist.
+    pub force: bool,
     /// Write nothing.
     pub dry_run: bool,
     /// What is named is an application.
@@ -89,6 +91,7 @@ struct Work<'a, 'm> {
     wishes: Vec<Wish>,
     application: bool,
     dir: PathBuf,
+    force: bool,
     /// The set's, and the new ones.
     recipes: Vec<Arc<Recipe>>,
     drafts: Vec<Drafted>,
@@ -148,6 +151,7 @@ pub fn solve(ambient: &Ambient, request: &Solving) -> Result<Solved> {
         wishes,
         application: request.application,
         dir,
+        force: request.force,
         recipes: loaded.book.recipes.clone(),
         drafts: Vec::new(),
         known: BTreeSet::new(),
@@ -284,12 +288,15 @@ impl Work<'_, '_> {
         while !new.is_empty() {
             self.market.expect_sdists(new.iter().filter(|named| self.is_source(named)));
             let first = self.drafts.len();
-            for named in std::mem::take(&mut new) {
-                match self.draft((&named.0, &named.1), for_builds) {
+            let mut batch: Vec<Named> = std::mem::take(&mut new).into_iter().collect();
+            // Of several versions the highest has the plain file name.
+            batch.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(&a.1)));
+            for named in batch {
+                let path = self.path_of(&named.0, &named.1)?;
+                match self.draft((&named.0, &named.1), path, for_builds) {
                     Ok(()) => {}
-                    // A stranger's mistake: another version may have none.
-                    Err(error) if error.is_strangers() => {
-                        return Ok(Err(Refusal { named, why: error.unusable() }));
+                    Err(error) if is_strangers(&error) => {
+                        return Ok(Err(Refusal { named, why: unusable(&error) }));
                     }
                     Err(error) => return Err(error),
                 }
@@ -390,8 +397,12 @@ impl Work<'_, '_> {
     }
 
     /// Drafts the recipe of one release.
-    fn draft(&mut self, (name, version): (&PackageName, &Version), for_builds: bool) -> Result<()> {
-        let path = self.path_of(name, version)?;
+    fn draft(
+        &mut self,
+        (name, version): (&PackageName, &Version),
+        path: PathBuf,
+        for_builds: bool,
+    ) -> Result<()> {
         let purpose = self.purpose(name);
         let metadata = self.market.metadata(name, version)?.map_err(Error::bug)?;
         let named = (name.clone(), version.clone());
@@ -435,7 +446,7 @@ impl Work<'_, '_> {
     /// `NAME.toml`, or `NAME-VERSION.toml` where another version has that.
     fn path_of(&self, name: &PackageName, version: &Version) -> Result<PathBuf> {
         let taken = |path: &Path| self.drafts.iter().any(|d| d.path == path);
-        let path = free(&self.dir, (name, version), false)?;
+        let path = free(&self.dir, (name, version), self.force)?;
         Ok(if taken(&path) { self.dir.join(format!("{name}-{version}.toml")) } else { path })
     }
 

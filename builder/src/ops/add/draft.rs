@@ -119,12 +119,14 @@ impl Metadata {
             always: read(&always),
             extras: BTreeMap::new(),
         };
-        // One that adds nothing is one all the same.
-        let told = self.all("provides-extra").into_iter().map(str::to_owned);
-        for extra in told.chain(extras.keys().cloned()) {
-            if let Ok(name) = ExtraName::from_str(&extra) {
-                needs.extras.entry(name).or_default().extend(extras.get(&extra).map_or(vec![], |t| read(t)));
+        for (extra, texts) in &extras {
+            if let Ok(name) = ExtraName::from_str(extra) {
+                needs.extras.entry(name).or_default().extend(read(texts));
             }
+        }
+        // One that adds nothing is one all the same.
+        for extra in self.all("provides-extra").into_iter().filter_map(|e| ExtraName::from_str(e).ok()) {
+            needs.extras.entry(extra).or_default();
         }
         needs
     }

@@ -21,12 +21,17 @@ const BSD: &str = "redistribution and use in source and binary forms";
 /// A license text is not longer.
 const LARGEST: u64 = 256 << 10;
 
+/// Whether a file is called like one of a license.
+pub fn is_one(name: &str) -> bool {
+    let name = name.to_uppercase();
+    ["LICENSE", "LICENCE", "COPYING"].iter().any(|word| name.starts_with(word))
+}
+
 /// The license of an unpacked sdist: that of its license files, if they are one.
 pub fn of(top: &Path) -> Option<String> {
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir(top).ok()?.flatten() {
-        let name = entry.file_name().to_string_lossy().to_uppercase();
-        let is_license = ["LICENSE", "LICENCE", "COPYING"].iter().any(|word| name.starts_with(word));
+        let is_license = is_one(&entry.file_name().to_string_lossy());
         let plain = entry.metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST);
         if is_license && plain {
             let text = std::fs::read(entry.path()).ok()?;

@@ -20,24 +20,15 @@ use crate::error::{Error, Kind, Result};
 use crate::index::{Beside, Index, IndexError, Project, ProjectFile};
 use crate::ops::machines::Machines;
 
-/// Errors of what strangers made, which other versions may not have.
-pub trait Strangers {
-    /// Whether it is one.
-    fn is_strangers(&self) -> bool;
-
-    /// Why their version is of no use.
-    fn unusable(&self) -> String;
+/// Whether an error is about what strangers made: another version may have none.
+pub fn is_strangers(error: &Error) -> bool {
+    matches!(error.kind, Kind::Input | Kind::Build)
 }
 
-impl Strangers for Error {
-    fn is_strangers(&self) -> bool {
-        matches!(self.kind, Kind::Input | Kind::Build)
-    }
-
-    fn unusable(&self) -> String {
-        let parts: Vec<&str> = std::iter::once(&self.doing).chain(&self.causes).map(String::as_str).collect();
-        format!("cannot be used ({})", parts.join(": "))
-    }
+/// Why a stranger's version is of no use.
+pub fn unusable(error: &Error) -> String {
+    let parts: Vec<&str> = std::iter::once(&error.doing).chain(&error.causes).map(String::as_str).collect();
+    format!("cannot be used ({})", parts.join(": "))
 }
 
 /// Requests at once: more only wait for each other.
@@ -269,8 +260,7 @@ impl<'m> Market<'m> {
             let Some(wheel) = offer.wheels.first() else {
                 return match self.sdist(name, version) {
                     Ok(sdist) => Ok(sdist.metadata().checked().map(Arc::new)),
-                    // A stranger's mistake: another version may have none.
-                    Err(error) if error.is_strangers() => Ok(Err(error.unusable())),
+                    Err(error) if is_strangers(&error) => Ok(Err(unusable(&error))),
                     Err(error) => Err(error),
                 };
             };

@@ -19,9 +19,6 @@ pub struct Native {
 const ASIDE: [&str; 9] =
     ["tests", "test", "testing", "docs", "doc", "examples", "example", "benchmarks", ".github"];
 
-/// Files looked at; a source with more is judged by what was seen.
-const MOST_FILES: usize = 50_000;
-
 /// Libraries of the host that projects are compiled against, whatever else
 /// their files say: PEP 725 names without `pkg:generic/`.
 const LIBRARIES: [(&str, &[&str]); 14] = [
@@ -48,7 +45,8 @@ pub fn libraries(project: &str) -> Vec<String> {
 }
 
 /// Judges a source by its build files, then names compilers by its files.
-pub fn inspect(top: &Path, build_requires: &[String], backend: &str) -> Native {
+/// `files` are all there are, by their paths in the archive.
+pub fn inspect(top: &Path, (build_requires, backend): (&[String], &str), files: &[String]) -> Native {
     let mut found = Native::default();
     let read = |name: &str| std::fs::read_to_string(top.join(name)).unwrap_or_default();
     let (setup_py, setup_cfg, pyproject) = (read("setup.py"), read("setup.cfg"), read("pyproject.toml"));
@@ -77,8 +75,7 @@ pub fn inspect(top: &Path, build_requires: &[String], backend: &str) -> Native {
     if !compiled {
         return found;
     }
-    let mut left = MOST_FILES;
-    walk(top, &mut found, &mut left);
+    files.iter().for_each(|file| see(file, &mut found));
     // Fortran files are often only examples: the build has to speak of them.
     let builds = [setup_py, setup_cfg, read("meson.build"), read("CMakeLists.txt")];
     if !builds.iter().any(|text| text.to_lowercase().contains("fortran") || text.contains(".f90")) {
@@ -90,29 +87,17 @@ pub fn inspect(top: &Path, build_requires: &[String], backend: &str) -> Native {
     found
 }
 
-fn walk(folder: &Path, found: &mut Native, left: &mut usize) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        if *left == 0 {
-            return;
-        }
-        *left -= 1;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() {
-            if !ASIDE.contains(&name.as_ref()) {
-                walk(&entry.path(), found, left);
-            }
-            continue;
-        }
-        let end = name.rsplit_once('.').map_or("", |(_, end)| end);
-        let compilers: &[&str] = match end {
-            "c" | "pyx" => &["virtual:compiler/c"],
-            "cc" | "cpp" | "cxx" | "hpp" => &["virtual:compiler/c", "virtual:compiler/cpp"],
-            "f" | "f90" | "f77" | "for" => &["virtual:compiler/c", "virtual:compiler/fortran"],
-            _ => &[],
-        };
-        found.compilers.extend(compilers);
+fn see(file: &str, found: &mut Native) {
+    let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
+    if folder.split('/').any(|part| ASIDE.contains(&part)) {
+        return;
     }
+    let end = name.rsplit_once('.').map_or("", |(_, end)| end);
+    let compilers: &[&str] = match end {
+        "c" | "pyx" => &["virtual:compiler/c"],
+        "cc" | "cpp" | "cxx" | "hpp" => &["virtual:compiler/c", "virtual:compiler/cpp"],
+        "f" | "f90" | "f77" | "for" => &["virtual:compiler/c", "virtual:compiler/fortran"],
+        _ => &[],
+    };
+    found.compilers.extend(compilers);
 }

@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 use recipes::name::{PackageName, Sha256};
 
 use super::draft::Metadata;
-use super::source::{SourceFacts, read_egg_requires};
+use super::source::{SourceFacts, is_read, read_egg_requires};
 use crate::error::{Error, IoContext as _, Kind, Result};
 use crate::fetch::{FetchSpec, Fetched, PypiFile, WantFile, Watch, What};
 use crate::index::{FileKind, ProjectFile};
 use crate::key::Digest;
 use crate::ops::machines::Machines;
 use crate::store::{BlobName, Store};
-use crate::tree::unpack::{UnpackLimits, unpack};
+use crate::tree::unpack::{UnpackLimits, unpack_some};
 
 /// Raised when what is read of an sdist changes.
-const MEMO: &str = "sdist/4";
+const MEMO: &str = "sdist/5";
 
 /// What is known of an sdist.
 #[derive(Clone, Debug)]
@@ -54,8 +54,8 @@ pub fn read(machines: &Machines, name: &PackageName, file: &ProjectFile) -> Resu
     }
     let sha256 = fetch(machines, name, file)?;
     let temp = store.temp_dir()?;
-    let top = unpacked(store, (&Digest(sha256.0), &file.name), temp.path())?;
-    let facts = SourceFacts::read(&top).map_err(|e| {
+    let (top, files) = unpacked(store, (&Digest(sha256.0), &file.name), temp.path())?;
+    let facts = SourceFacts::read(&top, &files).map_err(|e| {
         e.within(format!("failed to read `{}`", file.name)).hint(format!("--wheel {name} takes it prebuilt"))
     })?;
     let text = serde_json::to_string(&facts)
@@ -98,11 +98,17 @@ pub fn fetch(machines: &Machines, name: &PackageName, file: &ProjectFile) -> Res
     Ok(Sha256(digest.0))
 }
 
-/// The top folder of an sdist of the store, unpacked.
-pub fn unpacked(store: &Store, (digest, file_name): (&Digest, &str), temp: &Path) -> Result<PathBuf> {
+/// The top folder of an sdist of the store, with the files of it that are
+/// read, and the names of the others.
+fn unpacked(
+    store: &Store,
+    (digest, file_name): (&Digest, &str),
+    temp: &Path,
+) -> Result<(PathBuf, Vec<String>)> {
     let into = temp.join("unpacked");
     std::fs::create_dir(&into).doing(|| format!("failed to make `{}`", into.display()))?;
-    let done = unpack(&store.blob_path(digest), file_name, &into, &UnpackLimits::default())
+    let limits = UnpackLimits::default();
+    let done = unpack_some(&store.blob_path(digest), file_name, (&into, &limits), is_read)
         .map_err(|e| Error::new(Kind::Build, format!("failed to unpack `{file_name}`")).because(e))?;
-    Ok(done.top.map_or_else(|| into.clone(), |top| into.join(top)))
+    Ok((done.top.map_or_else(|| into.clone(), |top| into.join(top)), done.passed))
 }

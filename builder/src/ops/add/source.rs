@@ -40,10 +40,11 @@ pub struct SourceFacts {
 }
 
 impl SourceFacts {
-    /// Reads them below the top folder of an sdist.
-    pub fn read(top: &Path) -> Result<Self> {
+    /// Reads them below the top folder of an sdist. `files` are all it has, by
+    /// their paths; only those that [`is_read`] need be there.
+    pub fn read(top: &Path, files: &[String]) -> Result<Self> {
         let (requires, backend) = build_system(top)?;
-        let native = native::inspect(top, &requires, &backend);
+        let native = native::inspect(top, (&requires, &backend), files);
         let mut asks = asked_by(&backend);
         if backend.starts_with("hatchling") {
             asks.extend(hatch_dependencies(top));
@@ -72,6 +73,21 @@ impl SourceFacts {
     /// All that its build needs.
     pub fn build_requires(&self) -> impl Iterator<Item = &String> {
         self.requires.iter().chain(&self.asks)
+    }
+}
+
+/// Whether a file of an sdist is looked into: `TOP/setup.py` is.
+pub fn is_read(path: &str) -> bool {
+    let Some((_, path)) = path.split_once('/') else { return false };
+    let egg = path.strip_prefix("src/").unwrap_or(path);
+    match egg.split_once('/') {
+        None => {
+            let names =
+                ["pyproject.toml", "setup.py", "setup.cfg", "PKG-INFO", "meson.build", "CMakeLists.txt"];
+            names.contains(&path) || license::is_one(path)
+        }
+        Some((folder, "requires.txt")) => folder.ends_with(".egg-info"),
+        Some(_) => false,
     }
 }
 
@@ -235,7 +251,21 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        SourceFacts::read(dir.path()).unwrap()
+        let names: Vec<String> = files.iter().map(|(name, _)| format!("top/{name}")).collect();
+        SourceFacts::read(dir.path(), &names).unwrap()
+    }
+
+    #[test]
+    fn only_few_files_are_looked_into() {
+        for path in ["a-1/setup.py", "a-1/LICENSE.txt", "a-1/a.egg-info/requires.txt"] {
+            assert!(is_read(path), "{path}");
+        }
+        assert!(is_read("a-1/src/a.egg-info/requires.txt"));
+        for path in
+            ["setup.py", "a-1/a/setup.py", "a-1/src/requires.txt", "a-1/a/LICENSE", "a-1/src/setup.py"]
+        {
+            assert!(!is_read(path), "{path}");
+        }
     }
 
     #[test]

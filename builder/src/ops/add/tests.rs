@@ -23,7 +23,8 @@ fn draft(files: &[(&str, &str)], metadata: &str) -> Draft {
     let hash = recipes::name::Sha256([7; 32]);
     let (name, version) = exactly("Demo.Pkg==1.2");
     let metadata = Metadata::parse(metadata);
-    let facts = SourceFacts::read(dir.path()).unwrap();
+    let names: Vec<String> = files.iter().map(|(name, _)| format!("top/{name}")).collect();
+    let facts = SourceFacts::read(dir.path(), &names).unwrap();
     Draft::new((&name, &version), hash, (&facts, &metadata), &Purpose::default())
 }
 
@@ -86,7 +87,7 @@ fn what_may_be_left_out_is_not_insisted_on() {
     let (name, version) = exactly("demo==1");
     let metadata = Metadata::parse("").with_pure_wheel(true);
     let hash = recipes::name::Sha256([7; 32]);
-    let facts = SourceFacts::read(dir.path()).unwrap();
+    let facts = SourceFacts::read(dir.path(), &["top/a.c".to_owned()]).unwrap();
     let made = Draft::new((&name, &version), hash, (&facts, &metadata), &Purpose::default());
     assert!(made.text().contains("virtual:compiler/c") && !made.text().contains("expect"), "{}", made.text());
     assert!(made.notes[0].contains("compiled or pure"), "{:?}", made.notes);

@@ -73,6 +73,8 @@ pub struct Unpacked {
     pub entries: usize,
     /// Bytes of all files.
     pub bytes: u64,
+    /// Files that were not wanted, in the order of the archive.
+    pub passed: Vec<String>,
 }
 
 /// Unpacks an archive below an existing empty folder. Its format is told by
@@ -84,7 +86,19 @@ pub fn unpack(
     into: &Path,
     limits: &UnpackLimits,
 ) -> Result<Unpacked, UnpackError> {
-    run(archive, into, limits).map_err(|fault| error::name(file_name, fault))
+    run(archive, into, limits, None).map_err(|fault| error::name(file_name, fault))
+}
+
+/// Unpacks the files that `keep` wants, by their paths in the archive; no
+/// links and no other folders. All else is judged by the same rules, but for
+/// the bytes of a zip's members, and its names are told.
+pub fn unpack_some(
+    archive: &Path,
+    file_name: &str,
+    (into, limits): (&Path, &UnpackLimits),
+    keep: fn(&str) -> bool,
+) -> Result<Unpacked, UnpackError> {
+    run(archive, into, limits, Some(keep)).map_err(|fault| error::name(file_name, fault))
 }
 
 /// Unpacks a wheel: the zip rules, and no top folder.
@@ -103,13 +117,18 @@ fn machine(e: std::io::Error) -> Fault {
     (String::new(), Why::Machine(e))
 }
 
-fn run(archive: &Path, into: &Path, limits: &UnpackLimits) -> Result<Unpacked, Fault> {
+fn run(
+    archive: &Path,
+    into: &Path,
+    limits: &UnpackLimits,
+    keep: Option<fn(&str) -> bool>,
+) -> Result<Unpacked, Fault> {
     let mut file = File::open(archive).map_err(machine)?;
     let size = file.metadata().map_err(machine)?.len();
     let mut head = Vec::with_capacity(512);
     (&mut file).take(512).read_to_end(&mut head).map_err(machine)?;
     file.rewind().map_err(machine)?;
-    let target = Target::open(into, size, limits)?;
+    let target = Target::open(into, size, limits)?.keeping(keep);
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
         return zip::unpack(&file, size, target, limits);
     }

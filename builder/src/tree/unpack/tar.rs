@@ -3,7 +3,7 @@
 //! Knows headers and extended headers, bounded, and that two sizes for one
 //! entry must agree. Must never create anything itself.
 
-use std::io::{BufReader, Read, Write as _};
+use std::io::{BufReader, Read};
 
 use super::Unpacked;
 use super::error::{Fault, Refusal, Why};
@@ -254,6 +254,9 @@ impl<R: Read> Entry<'_, R> {
                 target.claim(&path, What::File)?;
                 target.saw_time(header.mtime);
                 target.grow(header.size)?;
+                if !target.wants(&path) {
+                    return self.copy(std::io::sink());
+                }
                 let file = target.file(&path, header.mode & 0o100 != 0)?;
                 self.copy(file)
             }
@@ -280,6 +283,11 @@ impl<R: Read> Entry<'_, R> {
     fn hard_link(&mut self, target: &mut Target, path: &crate::tree::RelPath) -> Result<(), Why> {
         let source = target.hard_link_source(&self.header.link)?;
         target.claim(path, What::File)?;
+        if !target.wants_all() {
+            // What it means may not have been written.
+            target.wants(path);
+            return self.skip();
+        }
         let mut from = target.root.read(&source).map_err(write_failed)?;
         let meta = from.metadata().map_err(write_failed)?;
         target.grow(meta.len())?;
@@ -292,7 +300,7 @@ impl<R: Read> Entry<'_, R> {
         self.skip()
     }
 
-    fn copy(&mut self, mut to: std::fs::File) -> Result<(), Why> {
+    fn copy(&mut self, mut to: impl std::io::Write) -> Result<(), Why> {
         let mut left = self.header.size;
         while left > 0 {
             let want = left.min(self.buffer.len() as u64) as usize;

@@ -138,6 +138,35 @@ fn an_ordinary_sdist_is_unpacked() {
 }
 
 #[test]
+fn only_what_is_wanted_is_written_and_all_is_judged() {
+    let some = |entries: &[Vec<u8>]| {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.tar"), tar(entries)).unwrap();
+        let into = dir.path().join("into");
+        std::fs::create_dir(&into).unwrap();
+        let wanted = |path: &str| path.ends_with("/keep.txt");
+        let done = unpack_some(&dir.path().join("a.tar"), "a.tar", (&into, &limits()), wanted);
+        let files = std::fs::read_dir(into.join("top")).into_iter().flatten();
+        let there: Vec<_> = files.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        (done.map(|done| (done.passed, done.entries)), there)
+    };
+    let entries = [
+        entry(b'5', "top/folder/", ""),
+        entry(b'0', "top/other.txt", "other"),
+        entry(b'0', "top/keep.txt", "kept"),
+        link(b'1', "top/hard", "top/other.txt"),
+        link(b'2', "top/soft", "other.txt"),
+    ];
+    let (done, there) = some(&entries);
+    assert_eq!(done.unwrap().0, ["top/other.txt", "top/hard"]);
+    assert_eq!(there, ["keep.txt"]);
+    for bad in [link(b'2', "top/soft", "../../out"), entry(b'0', "top/../../x", ""), entry(b'3', "top/d", "")]
+    {
+        assert!(some(&[entries[2].clone(), bad]).0.is_err());
+    }
+}
+
+#[test]
 fn every_compression_is_read() {
     let plain = tar(&[good()]);
     let mut bz = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());

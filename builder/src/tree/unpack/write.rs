@@ -27,6 +27,9 @@ pub(super) struct Target {
     bytes: u64,
     most: (u64, String),
     newest: Option<u64>,
+    /// Whether a file is wanted; all are when there is none.
+    keep: Option<fn(&str) -> bool>,
+    passed: Vec<String>,
 }
 
 /// What went wrong writing an entry.
@@ -47,7 +50,30 @@ impl Target {
             bytes: 0,
             most: most(size, limits),
             newest: None,
+            keep: None,
+            passed: Vec::new(),
         })
+    }
+
+    /// Only what is wanted is written; what is not is judged all the same.
+    pub(super) fn keeping(mut self, keep: Option<fn(&str) -> bool>) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// Whether a claimed file is to be written; the name of one that is not
+    /// is kept.
+    pub(super) fn wants(&mut self, path: &RelPath) -> bool {
+        let wanted = self.keep.is_none_or(|keep| keep(path.as_str()));
+        if !wanted {
+            self.passed.push(path.as_str().to_owned());
+        }
+        wanted
+    }
+
+    /// Whether all that comes is written, folders and links, too.
+    pub(super) fn wants_all(&self) -> bool {
+        self.keep.is_none()
     }
 
     /// Reads a raw name: `None` for the archive's root.
@@ -81,6 +107,9 @@ impl Target {
 
     /// Creates a claimed folder.
     pub(super) fn folder(&mut self, path: &RelPath) -> Result<(), Why> {
+        if !self.wants_all() {
+            return Ok(());
+        }
         self.root.make_folders(path, 0o755).map_err(write_failed)
     }
 
@@ -98,6 +127,9 @@ impl Target {
         let text = std::str::from_utf8(text).map_err(|_| Refusal::NotUtf8)?;
         if !self.names.link_stays(path, text) {
             return Err(Refusal::LinkEscapes(text.to_owned()).into());
+        }
+        if !self.wants_all() {
+            return Ok(());
         }
         if let Some((folder, _)) = path.as_str().rsplit_once('/') {
             self.enter(folder)?;
@@ -137,6 +169,7 @@ impl Target {
     pub(super) fn finish(self) -> Result<Unpacked, Fault> {
         let entries = self.names.len();
         let top = self.names.finish().map_err(|why| (String::new(), why.into()))?;
-        Ok(Unpacked { top, newest_mtime: self.newest, entries, bytes: self.bytes })
+        let passed = self.passed;
+        Ok(Unpacked { top, newest_mtime: self.newest, entries, bytes: self.bytes, passed })
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn unpack(
     let mut files: Vec<(RelPath, &Member)> = Vec::with_capacity(members.len());
     for member in &members {
         let claimed = claim(member, &mut target).map_err(|why| (member.shown(), why))?;
-        files.extend(claimed.map(|path| (path, member)));
+        files.extend(claimed.filter(|path| target.wants(path)).map(|path| (path, member)));
     }
     for (path, member) in &files {
         if let Some((folder, _)) = path.as_str().rsplit_once('/') {
