@@ -16,6 +16,7 @@ use recipes::set::{Member, PackageSet, RecipeId, Tests};
 use recipes::solve::{Failure, Solution, Wish};
 use recipes::target::Target;
 
+use super::asked::{check_day, targets, wishes};
 use super::draft::{Draft, Prebuilt, Purpose};
 use super::market::{Form, Market, Terms, is_strangers, unusable};
 use super::view::View;
@@ -24,7 +25,7 @@ use super::{Added, folder, free, outside};
 use crate::ambient::Ambient;
 use crate::error::{Error, IoContext as _, Result};
 use crate::ops::load::load;
-use crate::ops::machines::{Machines, Settings, interpreter, open};
+use crate::ops::machines::{Settings, open};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -170,56 +171,6 @@ pub fn solve(ambient: &Ambient, request: &Solving) -> Result<Solved> {
     let outside = outside(&loaded, &work.dir).filter(|_| !work.drafts.is_empty());
     work.notes.extend(outside);
     Ok(Solved::Done(work.told()))
-}
-
-/// Requirements of the command line.
-fn wishes(texts: &[String]) -> Result<Vec<Wish>> {
-    let wish = |text: &String| {
-        let wrong = |why: String| {
-            Error::input(format!("`{text}` is no requirement"))
-                .because(why)
-                .hint("write NAME, NAME==VERSION, 'NAME>=VERSION,<VERSION' or 'NAME[EXTRA]'")
-        };
-        let requirement: Requirement = text.parse().map_err(wrong)?;
-        if matches!(requirement.parsed.version_or_url, Some(pep508_rs::VersionOrUrl::Url(_))) {
-            return Err(wrong("an address names no version of a project".to_owned()));
-        }
-        Ok(Wish { requirement, said: "you asked for".to_owned() })
-    };
-    texts.iter().map(wish).collect()
-}
-
-/// `2026-01-31`, or `2026-01-31T12:00:00Z`.
-fn check_day(text: &str) -> Result<()> {
-    let form = |text: &str, pattern: &str| {
-        text.len() == pattern.len()
-            && text
-                .chars()
-                .zip(pattern.chars())
-                .all(|(c, p)| if p == '0' { c.is_ascii_digit() } else { c == p })
-    };
-    if form(text, "0000-00-00") || form(text, "0000-00-00T00:00:00Z") {
-        return Ok(());
-    }
-    Err(Error::input(format!("`{text}` is no date")).hint("write 2026-01-31, or 2026-01-31T12:00:00Z (UTC)"))
-}
-
-/// The interpreter of this run, then the others of the workspace.
-fn targets(
-    ambient: &Ambient,
-    machines: &Machines,
-    (settings, also): (&Settings, &[String]),
-) -> Result<Vec<Target>> {
-    let mut targets = vec![machines.interpreter.target.clone()];
-    if settings.python.is_none() {
-        for python in also {
-            let other = interpreter(ambient, &machines.store, Some(python))?.target;
-            if other.python() != targets[0].python() {
-                targets.push(other);
-            }
-        }
-    }
-    Ok(targets)
 }
 
 impl Work<'_, '_> {

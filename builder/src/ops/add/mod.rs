@@ -3,6 +3,7 @@
 //! Knows where recipes go and how they are written. Runs nothing of what it
 //! reads. Must never build.
 
+mod asked;
 mod closure;
 mod draft;
 mod license;
