@@ -17,6 +17,7 @@ pub mod codes;
 pub mod diag;
 pub mod edit;
 pub mod format;
+pub mod import;
 pub mod marker;
 pub mod name;
 pub mod node;

@@ -9,6 +9,7 @@ mod determinism;
 mod durable;
 mod examples;
 mod harness;
+mod import;
 mod index;
 #[cfg(target_os = "linux")]
 mod memory;

@@ -91,6 +91,9 @@ pub enum Verb {
     /// Write recipes for projects of the index and for all that they and
     /// their builds need.
     Add(AddArgs),
+    /// Write recipes and environments for what files of other tools say: Nix
+    /// files as of nixpkgs (buildPythonPackage, python.withPackages).
+    Import(ImportArgs),
     /// Report everything doubtful in recipes.
     Lint(PathsArgs),
     /// Lay out recipes in the one way.
@@ -286,6 +289,24 @@ pub struct SolvingArgs {
     /// Build what is named at once.
     #[arg(long, conflicts_with_all = ["no_solve", "dry_run"])]
     pub check: bool,
+}
+
+/// `import`.
+#[derive(Clone, Debug, Args)]
+pub struct ImportArgs {
+    /// Files (`*.nix`), or folders with a default.nix. Files that these name
+    /// are read, too.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// The folder the recipes go to [default: the workspace's first].
+    #[arg(long, value_name = "DIR")]
+    pub into: Option<PathBuf>,
+    /// Print what would be written, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Replace recipes and environments that say something else.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `lint`.

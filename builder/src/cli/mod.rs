@@ -4,6 +4,7 @@
 
 mod adding;
 pub mod args;
+mod importing;
 mod json;
 mod making;
 mod outputs;
@@ -65,6 +66,7 @@ fn dispatch(ambient: &Ambient, cli: Cli) -> Outcome {
         Verb::List(args) => reading::list(ambient, common, &args),
         Verb::Tree(args) => reading::tree(ambient, common, &args),
         Verb::Add(args) => tending::add(ambient, common, &args),
+        Verb::Import(args) => importing::import(ambient, common, &args),
         Verb::Lint(args) => tending::lint(ambient, common, &args),
         Verb::Fmt(args) => tending::fmt(ambient, common, &args),
         Verb::Store(args) => tending::store(ambient, common, &args),

@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod environments;
 pub mod goals;
 pub mod host;
+pub mod import;
 pub mod judge;
 pub mod load;
 pub mod logs;

@@ -77,7 +77,7 @@ fn folder(ambient: &Ambient, loaded: &Loaded, dir: Option<&Path>) -> PathBuf {
 }
 
 /// What to tell of a folder whose recipes the set does not have.
-fn outside(loaded: &Loaded, dir: &Path) -> Option<String> {
+pub(super) fn outside(loaded: &Loaded, dir: &Path) -> Option<String> {
     let folders = &loaded.workspace;
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let dir = real(dir);
@@ -115,7 +115,7 @@ fn free(dir: &Path, (name, version): (&PackageName, &Version), force: bool) -> R
 }
 
 /// The version that a recipe file says it is of, if it says one.
-fn held(path: &Path) -> Option<Version> {
+pub(super) fn held(path: &Path) -> Option<Version> {
     let table: toml::Table = toml::from_str(&std::fs::read_to_string(path).ok()?).ok()?;
     Version::from_str(table.get("version")?.as_str()?).ok()
 }
