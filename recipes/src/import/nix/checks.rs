@@ -46,7 +46,14 @@ impl Draft<'_, '_> {
 
     /// A list of strings that is one here, too.
     pub(super) fn string_list(&mut self, attribute: &str, attr: &Attr, (table, key): (&str, &str)) {
-        let mut items = self.strings(attribute, attr);
+        let mut items = Vec::new();
+        for (item, place) in self.placed_strings(attribute, attr) {
+            if key == "imports" && !is_module(&item) {
+                self.todo(attribute, &place, "this is not the name of a module");
+            } else {
+                items.push(item);
+            }
+        }
         if key != "flags" {
             let mut seen = std::collections::BTreeSet::new();
             items.retain(|item| seen.insert(item.clone()));
@@ -110,9 +117,36 @@ impl Draft<'_, '_> {
         }
     }
 
+    /// The text of a phase. Whole lines that are there under a condition only
+    /// (`+ lib.optionalString stdenv.isDarwin "..."`) are told and left out.
+    fn script(&mut self, attribute: &str, attr: &Attr) -> Option<String> {
+        let Value::Text(pieces) = self.force(attr) else { return self.whole(attribute, attr) };
+        let mut kept: Vec<Piece> = Vec::new();
+        let mut left_out = Vec::new();
+        for piece in &pieces {
+            let at_line_start = kept.last().is_none_or(|p| matches!(p, Piece::Known(t) if t.ends_with('\n')));
+            match piece {
+                // What a string interpolates is a part of a line.
+                Piece::Hole(place)
+                    if at_line_start && !place.file.text[place.span.clone()].starts_with("${") =>
+                {
+                    left_out.push(place.clone());
+                }
+                piece => kept.push(piece.clone()),
+            }
+        }
+        if left_out.is_empty() || kept.is_empty() || kept.iter().any(|p| matches!(p, Piece::Hole(_))) {
+            return self.whole(attribute, attr);
+        }
+        for place in left_out {
+            self.todo(attribute, &place, "these lines are for some platforms or interpreters only");
+        }
+        Some(self.eval.shown(&kept))
+    }
+
     /// A phase, under its name here.
     pub(super) fn phase(&mut self, attribute: &str, attr: &Attr, key: &str) {
-        let Some(script) = self.whole(attribute, attr) else { return };
+        let Some(script) = self.script(attribute, attr) else { return };
         match shell::phase(&script) {
             Ok(text) => {
                 self.carry(attribute);
@@ -234,4 +268,13 @@ impl Draft<'_, '_> {
             self.set("check", &["enable"], "false".to_owned());
         }
     }
+}
+
+/// Whether `import NAME` can be written.
+fn is_module(name: &str) -> bool {
+    let part = |p: &str| {
+        p.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && p.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    name.split('.').all(part)
 }

@@ -144,6 +144,24 @@ impl Cond {
         }
     }
 
+    /// Whether it holds for some CPython on Linux.
+    pub(super) fn holds_on_linux(&self) -> bool {
+        match self {
+            Cond::Always => true,
+            Cond::Never => false,
+            Cond::Is(variable, op, value) => {
+                let is = match *variable {
+                    "sys_platform" => value == "linux",
+                    "implementation_name" => value == "cpython",
+                    _ => return true,
+                };
+                is == (*op == Op::Equal)
+            }
+            Cond::All(parts) => parts.iter().all(Cond::holds_on_linux),
+            Cond::Any(parts) => parts.iter().any(Cond::holds_on_linux),
+        }
+    }
+
     /// As a marker; nothing when it always holds. One that never holds has
     /// none either: who asks has left it out before.
     pub(super) fn marker(&self) -> Option<String> {
@@ -204,6 +222,9 @@ mod tests {
         assert_eq!(outside.not().specifiers().unwrap(), ">=3.9,<3.13");
         assert_eq!(Cond::older("3.9").and(Cond::named("isPyPy").unwrap()).specifiers(), None);
         assert_eq!(Cond::named("isPy27").unwrap(), Cond::Never);
+        let holds = |name: &str| Cond::named(name).unwrap().holds_on_linux();
+        assert!(holds("isLinux") && holds("isCPython") && holds("isPy312") && holds("isAarch64"));
+        assert!(!holds("isDarwin") && !holds("isPyPy") && !holds("isPy27"));
         assert_eq!(Cond::named("isPy310").unwrap().not().specifiers().unwrap(), "!=3.10.*");
     }
 

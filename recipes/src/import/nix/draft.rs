@@ -154,6 +154,13 @@ impl<'e, 'a> Draft<'e, 'a> {
         }
     }
 
+    /// Sets a key unless it is set.
+    pub(super) fn set_default(&mut self, table: &str, name: &str, value: &str) {
+        if !self.table(table).iter().any(|(n, _)| n == name) {
+            self.text(table, name, value);
+        }
+    }
+
     pub(super) fn text(&mut self, table: &str, key: &str, value: &str) {
         self.set(table, &[key], quote(value));
     }

