@@ -142,7 +142,7 @@ fn kind_of(path: &Path, word: &Path) -> Result<(PathBuf, Kind)> {
 fn nothing(request: &Request, todos: &[Todo]) -> Error {
     let files: Vec<String> = request.paths.iter().map(|p| format!("`{}`", p.display())).collect();
     let mut error = Error::input(format!("there is nothing to import in {}", files.join(", ")));
-    for todo in todos {
+    for todo in todos.iter().take(8) {
         let (line, _) = todo.place.line_col();
         error = error.because(format!("{}:{line}: {}", todo.place.file.path, todo.why));
     }

@@ -202,7 +202,13 @@ impl<'a> Eval<'a> {
                 let (then, other) = (self.maybe(then, scope, file), self.maybe(other, scope, file));
                 Value::Choice(Rc::new((cond, then, other)))
             }
-            None => Value::Unknown,
+            None => match (then, other) {
+                (Some(then), Some(other)) => {
+                    let later = |e: &Expr| Self::later(e, scope, file);
+                    Value::Either(Rc::new((later(&then), later(&other))))
+                }
+                _ => Value::Unknown,
+            },
         }
     }
 
@@ -301,7 +307,13 @@ impl<'a> Eval<'a> {
         match attr {
             ast::Attr::Ident(ident) => Some(name_of(ident)),
             ast::Attr::Str(text) => self.string(text, scope, file).as_text(),
-            ast::Attr::Dynamic(node) => self.maybe(node.expr(), scope, file).as_text(),
+            ast::Attr::Dynamic(node) => match self.maybe(node.expr(), scope, file) {
+                // `packages.${system}`: which one does not matter.
+                Value::Symbol(path) if path.last().is_some_and(|p| p == "system") => {
+                    Some("system".to_owned())
+                }
+                value => value.as_text(),
+            },
         }
     }
 

@@ -55,15 +55,7 @@ impl<'e, 'a> Finder<'e, 'a> {
             Value::Call(call) if call.builds() => self.recipe(call, false),
             Value::Call(call) => self.call(call, name, depth),
             Value::Env(env) => self.environment(env, name),
-            Value::Set(set) => {
-                for (key, attr) in &set.attrs {
-                    let inner = attr.thunk.force(self.eval);
-                    self.value(&inner, key, &attr.place, depth + 1);
-                }
-                for hole in &set.holes {
-                    self.todo(name, hole, "what this is cannot be told");
-                }
-            }
+            Value::Set(set) => self.set(set, name, depth),
             Value::List(items) => {
                 for item in items.iter() {
                     // `prev.extensions ++ [...]`
@@ -78,6 +70,16 @@ impl<'e, 'a> Finder<'e, 'a> {
             Value::Choice(choice) => {
                 self.value(&choice.1, name, place, depth + 1);
                 self.value(&choice.2, name, place, depth + 1);
+            }
+            Value::Either(either) => {
+                self.todo(
+                    name,
+                    place,
+                    "which of two this is cannot be told; of one package the first is taken",
+                );
+                let (then, other) = (either.0.force(self.eval), either.1.force(self.eval));
+                self.value(&then, name, place, depth + 1);
+                self.value(&other, name, place, depth + 1);
             }
             Value::Lambda(_) => {
                 let packages = matches!(name, "packageOverrides" | "pythonPackagesExtensions");
@@ -105,6 +107,22 @@ impl<'e, 'a> Finder<'e, 'a> {
         }
     }
 
+    /// A set of packages, a flake, or whatever holds some.
+    fn set(&mut self, set: &Set, name: &str, depth: usize) {
+        let flake = set.get("outputs").is_some();
+        for (key, attr) in &set.attrs {
+            // Where a flake's inputs are, is nothing to build.
+            if flake && matches!(key.as_str(), "description" | "inputs" | "nixConfig") {
+                continue;
+            }
+            let inner = attr.thunk.force(self.eval);
+            self.value(&inner, key, &attr.place, depth + 1);
+        }
+        for hole in &set.holes {
+            self.todo(name, hole, "what this is cannot be told");
+        }
+    }
+
     /// What nixpkgs would call a file's function with: everything it has.
     fn argument(&self, value: &Value) -> Value {
         match value {
@@ -118,6 +136,15 @@ impl<'e, 'a> Finder<'e, 'a> {
     fn call(&mut self, call: &Rc<Call>, name: &str, depth: usize) {
         match (call.last(), call.args.last()) {
             ("mkShell" | "mkShellNoCC", Some(Value::Set(set))) => self.shell(set, name, &call.place),
+            // The same for each system.
+            (
+                "eachDefaultSystem" | "eachSystem" | "forAllSystems" | "genAttrs",
+                Some(each @ Value::Lambda(_)),
+            ) => {
+                let system = Thunk::done(Value::symbol(&["system"]));
+                let inner = self.eval.apply(each, system, &call.place);
+                self.value(&inner, name, &call.place, depth + 1);
+            }
             ("toPythonApplication", Some(Value::Call(inner))) if inner.builds() => self.recipe(inner, true),
             ("override", Some(Value::Set(set))) if set.get("packageOverrides").is_some() => {
                 self.value(&Value::Set(set.clone()), name, &call.place, depth + 1);
@@ -165,7 +192,8 @@ impl<'e, 'a> Finder<'e, 'a> {
     }
 
     fn finish_environment(&mut self, name: &str, needs: Vec<Need>, python: Option<String>) {
-        let own = !name.is_empty() && !matches!(name, "shell" | "default" | "devShell" | "packages" | "env");
+        let own = !name.is_empty()
+            && !matches!(name, "shell" | "default" | "devShell" | "packages" | "env" | "system");
         let base = if own { names::normal(name) } else { self.stem.clone() };
         let taken = |n: &str, found: &Imported| found.environments.iter().any(|e| e.name == n);
         let mut name = base.clone();

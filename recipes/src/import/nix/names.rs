@@ -94,6 +94,10 @@ pub(super) fn wanted(path: &[String]) -> Option<Wanted<'_>> {
     while let Some(("pkgs" | "buildPackages", rest)) = path.split_first().map(|(f, r)| (f.as_str(), r)) {
         path = rest;
     }
+    // What a flake calls it: `nixpkgs.legacyPackages.${system}`.
+    if path.len() > 3 && path[1] == "legacyPackages" {
+        path = &path[3..];
+    }
     let (first, rest) = path.split_first()?;
     let set = first.strip_suffix("Packages").is_some_and(is_interpreter);
     let (python, path) = match rest.first().map(String::as_str) {
@@ -352,6 +356,7 @@ mod tests {
             ("flask", false, "flask", 0),
             ("pkgs.openssl", false, "openssl", 0),
             ("pkgs.python3Packages.flask", true, "flask", 0),
+            ("nixpkgs.legacyPackages.system.python3Packages.flask", true, "flask", 0),
             ("python312.pkgs.flask.optional-dependencies.async", true, "flask", 2),
         ] {
             let path = path(text);

@@ -148,6 +148,10 @@ impl Draft<'_, '_> {
                 Some(vec![row("path", &dir)])
             }
             Value::Call(call) => self.fetched(call, place),
+            // A flake's own folder.
+            Value::Symbol(path) if *path[0] == *"self" && place.file.path.ends_with("flake.nix") => {
+                Some(vec![row("path", &self.local(".", place)?)])
+            }
             _ => None,
         }
     }

@@ -37,6 +37,8 @@ pub(super) enum Value {
     Call(Rc<Call>),
     /// One or the other, by interpreter or platform.
     Choice(Rc<(Cond, Value, Value)>),
+    /// One or the other, and nothing says which.
+    Either(Rc<(Thunk, Thunk)>),
     /// `python.withPackages`.
     Env(Rc<EnvValue>),
     /// A set that is still being made.
