@@ -130,6 +130,11 @@ fn what_cannot_be_imported_is_said_with_its_place() {
     world.write("all.nix", "{ callPackage }: { x = callPackage ./broken.nix { }; }");
     let output = world.fails(2, &["import", "all.nix"]).to_string();
     assert!(output.contains("broken.nix:4:"), "{output}");
+    // One whose folder is only a source is not.
+    world.write("broken/default.nix", "{");
+    world.write("from.nix", TOOLZ.replace("src = fetchPypi", "src = ./broken; was = fetchPypi"));
+    let output = world.ok(&["import", "from.nix"]).to_string();
+    assert!(output.contains("from.nix:12: was: this has no counterpart"), "{output}");
     world.write("Pipfile.lock", "{}");
     let output = world.fails(2, &["import", "Pipfile.lock"]).to_string();
     assert!(output.contains("`Pipfile.lock` is of a kind that cannot be imported"), "{output}");

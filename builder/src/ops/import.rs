@@ -3,7 +3,7 @@
 //! Knows where recipes go and that nothing is overwritten. Must never know
 //! what a file says: the reading is `recipes::import`'s.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -176,15 +176,17 @@ fn nix_file(cwd: &Path, path: &Path, base: &str, findings: &mut Vec<Finding>) ->
     let mut files = nix::Files::new();
     let first = way(cwd, path);
     let mut wanted = vec![first.clone()];
+    let mut broken = BTreeMap::new();
     while let Some(key) = wanted.pop() {
-        if files.contains_key(&key) || files.len() >= MOST_FILES {
+        if files.contains_key(&key) || broken.contains_key(&key) || files.len() >= MOST_FILES {
             continue;
         }
         let on_disk = cwd.join(&key);
         let text = read(&on_disk, &key)?;
         let file = Arc::new(SourceFile { path: key.clone(), text });
         if let Err(finding) = nix::check(&file) {
-            findings.push(finding);
+            broken.insert(key, finding);
+            continue;
         }
         let folder = key.rsplit_once('/').map_or("", |(folder, _)| folder);
         for reference in nix::references(&file.text) {
@@ -195,7 +197,10 @@ fn nix_file(cwd: &Path, path: &Path, base: &str, findings: &mut Vec<Finding>) ->
         }
         files.insert(key, file);
     }
-    Ok(if findings.is_empty() { nix::import(&files, &first, base) } else { Imported::default() })
+    let found = nix::import(&files, &first, base);
+    // A folder that is only a source may hold anything.
+    findings.extend(broken.into_iter().filter(|(key, _)| found.asked.contains(key)).map(|(_, f)| f));
+    Ok(found)
 }
 
 fn read(path: &Path, shown: &str) -> Result<String> {

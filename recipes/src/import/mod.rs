@@ -89,6 +89,8 @@ pub struct Imported {
     pub environments: Vec<Environment>,
     /// What belongs to no recipe and could not be carried over.
     pub todos: Vec<Todo>,
+    /// The files that were asked for, whether they were there or not.
+    pub asked: BTreeSet<String>,
 }
 
 /// TODO comments: each reason once, and below it what it is about.

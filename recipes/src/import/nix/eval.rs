@@ -6,7 +6,7 @@
 //! quoted by whoever needed it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -29,6 +29,7 @@ const FUEL: u32 = 200_000;
 pub(super) struct Eval<'a> {
     files: &'a BTreeMap<String, File>,
     values: RefCell<BTreeMap<String, Thunk>>,
+    asked: RefCell<BTreeSet<String>>,
     depth: Cell<u32>,
     fuel: Cell<u32>,
 }
@@ -57,13 +58,25 @@ fn name_of(ident: &ast::Ident) -> String {
 
 impl<'a> Eval<'a> {
     pub(super) fn new(files: &'a BTreeMap<String, File>) -> Self {
-        Self { files, values: RefCell::default(), depth: Cell::new(0), fuel: Cell::new(FUEL) }
+        Self {
+            files,
+            values: RefCell::default(),
+            asked: RefCell::default(),
+            depth: Cell::new(0),
+            fuel: Cell::new(FUEL),
+        }
     }
 
     /// The key and text of a file, or of a folder's `default.nix`.
     fn found(&self, path: &str) -> Option<(String, File)> {
         let inside = super::joined(path, "default.nix");
+        self.asked.borrow_mut().extend([path.to_owned(), inside.clone()]);
         [path.to_owned(), inside].into_iter().find_map(|p| Some((p.clone(), self.files.get(&p)?.clone())))
+    }
+
+    /// The files that were asked for, whether they are there or not.
+    pub(super) fn asked(&self) -> BTreeSet<String> {
+        self.asked.borrow().clone()
     }
 
     /// The place of a whole file.

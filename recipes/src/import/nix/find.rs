@@ -308,5 +308,6 @@ pub(super) fn find(eval: &Eval<'_>, base: &str, (path, stem): (&str, &str)) -> I
     let value = eval.file(path);
     let place = eval.whole(path).unwrap_or_else(nowhere);
     finder.value(&value, "", &place, 0);
+    finder.found.asked = eval.asked();
     finder.found
 }

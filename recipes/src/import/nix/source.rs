@@ -4,7 +4,7 @@
 //! never fetch.
 
 use super::draft::{Draft, list, quote};
-use super::value::{Call, Set, Value};
+use super::value::{Attr, Call, Set, Value};
 use super::{beside, hash, joined};
 use crate::diag::Place;
 use crate::name::Version;
@@ -297,7 +297,10 @@ impl Args<'_, '_, '_> {
             return Some(self.checkout(&address, (&revision, is_tag), submodules));
         }
         let revision = self.draft.templated(&revision);
-        let archive = if is_tag {
+        // What is only called a revision may be a branch, too.
+        let named = |a: &Attr| a.thunk.force(self.draft.eval).as_text();
+        let old = self.set.get("rev").and_then(named).is_some_and(|rev| rev.starts_with("refs/tags/"));
+        let archive = if self.set.get("tag").is_some() || old {
             format!("{address}/archive/refs/tags/{revision}.tar.gz")
         } else {
             format!("{address}/archive/{revision}.tar.gz")
