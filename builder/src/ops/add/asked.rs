@@ -68,7 +68,7 @@ mod tests {
     fn what_is_wished_is_a_requirement_of_a_name() {
         let read = |text: &str| wishes(&[text.to_owned()]);
         for text in ["flask", "Flask>=3,<4", "celery[redis]==5.*", "tomli; python_version < '3.11'"] {
-            assert_eq!(read(text).unwrap()[0].requirement.text, text);
+            assert_eq!(read(text).unwrap()[0].requirement.text.as_ref(), text);
         }
         for text in ["fla sk", "flask==", "flask @ https://files.test/f.zip", ""] {
             assert!(read(text).unwrap_err().hints[0].contains("NAME==VERSION"), "{text}");
