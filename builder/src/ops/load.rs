@@ -10,9 +10,10 @@
 //! size, time and inode say, and nothing can be stale.
 
 mod side_by_side;
+mod text;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{File, FileType};
+use std::fs::FileType;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -22,11 +23,11 @@ use recipes::codes;
 use recipes::diag::{Code, Finding, Place, Severity, SourceFile};
 use recipes::node;
 use recipes::workspace::{self, Workspace};
-use rustix::buffer::spare_capacity;
 
 use crate::ambient::Ambient;
 use crate::error::{Error, IoContext as _, Result};
 pub use side_by_side::side_by_side;
+use text::text;
 
 /// The name of the workspace file.
 pub const WORKSPACE_FILE: &str = "wheelwright.toml";
@@ -34,10 +35,7 @@ pub const WORKSPACE_FILE: &str = "wheelwright.toml";
 /// TOML files of other tools that lie beside recipes.
 const FOREIGN: [&str; 5] = ["pyproject.toml", WORKSPACE_FILE, "Cargo.toml", "uv.toml", "ruff.toml"];
 
-/// A recipe file or folder is read up to this size and depth.
-const LARGEST_FILE: usize = 4 << 20;
-/// Most recipes have no more bytes.
-const MOST_FILES: usize = 1 << 10;
+/// A folder of recipes is read up to this depth.
 const DEEPEST: usize = 8;
 
 /// Everything that was read.
@@ -452,32 +450,6 @@ pub const UNREADABLE: Code = Code("W508");
 /// Only a result of ours, or a copy of one, has this file.
 const RESULT_MARK: &str = "share/wheelwright/package.json";
 
-/// The text of a file: opened and read once. Its size is not asked for: most
-/// are read at one go.
-fn text(cwd: &Path, path: &Path) -> Result<Arc<SourceFile>> {
-    let doing = || format!("failed to read `{}`", path.display());
-    let file = File::open(path).doing(doing)?;
-    let mut bytes = Vec::with_capacity(MOST_FILES);
-    loop {
-        match rustix::io::retry_on_intr(|| rustix::io::read(&file, spare_capacity(&mut bytes))) {
-            Ok(0) => break,
-            Ok(_) if bytes.len() == bytes.capacity() => bytes.reserve(bytes.len()),
-            Ok(_) => {}
-            Err(e) => return Err(std::io::Error::from(e)).doing(doing),
-        }
-        if bytes.len() > LARGEST_FILE {
-            let size = file.metadata().map_or(bytes.len() as u64, |meta| meta.len());
-            let why = format!("it has {size} bytes, more than a recipe may have");
-            return Err(Error::input(doing()).because(why));
-        }
-    }
-    bytes.shrink_to_fit();
-    let text = String::from_utf8(bytes)
-        .map_err(|e| Error::input(doing()).because(format!("it is not UTF-8: {e}")))?;
-    let shown = path.strip_prefix(cwd).unwrap_or(path).display().to_string();
-    Ok(Arc::new(SourceFile { path: shown, text }))
-}
-
 fn looks_like_recipe(text: &str) -> bool {
     text.lines().any(|l| {
         let key = l.split('=').next().unwrap_or("").trim();
@@ -503,7 +475,7 @@ fn entries(folder: &Path) -> Result<Vec<(PathBuf, String, FileType)>> {
 mod tests {
     use std::path::Path;
 
-    use super::{LARGEST_FILE, load, text};
+    use super::load;
     use crate::ambient::Ambient;
 
     #[test]
@@ -540,19 +512,5 @@ mod tests {
         let ours: Vec<&str> = files.filter(|path| path.starts_with("r/")).collect();
         names.sort_by(|a, b| Path::new(a).cmp(Path::new(b)));
         assert_eq!(ours, names);
-    }
-
-    #[test]
-    fn a_file_is_read_whole_and_one_that_is_too_large_is_not() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.toml");
-        for many in [0, 1, 8191, 8192, 8193, 100_000, LARGEST_FILE] {
-            std::fs::write(&path, "x".repeat(many)).unwrap();
-            let read = text(dir.path(), &path).unwrap();
-            assert_eq!((read.path.as_str(), read.text.len()), ("a.toml", many));
-        }
-        std::fs::write(&path, "x".repeat(LARGEST_FILE + 5)).unwrap();
-        let error = text(dir.path(), &path).unwrap_err().to_string();
-        assert!(error.contains("it has 4194309 bytes"), "{error}");
     }
 }
