@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use builder::exec::action::{Action, Exit, HostView, Level, Limits, Warmth};
 use builder::exec::{Executor as _, LocalOptions, Stop, local};
@@ -20,6 +20,10 @@ use serde_json::{Value, json};
 
 /// What every action runs.
 const PROGRAM: &str = "/bin/true";
+/// The next one follows at once.
+const AT_ONCE: Duration = Duration::ZERO;
+/// What other builds give the next one: time in which its cell and child are made.
+const MEANWHILE: Duration = Duration::from_millis(30);
 /// Actions of one row: enough for the kernel's clock, few enough to take turns.
 const ACTIONS: u32 = 50;
 
@@ -63,12 +67,13 @@ fn main() {
     forks.one();
     let mut rows: Vec<Value> = Vec::new();
     for round in 0..rounds {
-        rows.push(row("bare", round, bare));
+        rows.push(row("bare", (round, AT_ONCE), bare));
         for level in levels {
-            rows.push(row(level.word(), round, || act(level)));
+            rows.push(row(level.word(), (round, AT_ONCE), || act(level)));
         }
-        rows.push(row("forked", round, || forks.one()));
-        rows.push(row("warm", round, build));
+        rows.push(row("forked", (round, AT_ONCE), || forks.one()));
+        rows.push(row("warm", (round, AT_ONCE), build));
+        rows.push(row("ready", (round, MEANWHILE), build));
     }
     forks.end();
     println!("{}", json!({ "rows": rows }));
@@ -76,10 +81,11 @@ fn main() {
 
 /// The median of the wall times, and the mean of the processor time: the
 /// kernel counts that too coarsely for one action.
-fn row(line: &str, round: u32, mut one: impl FnMut()) -> Value {
+fn row(line: &str, (round, pause): (u32, Duration), mut one: impl FnMut()) -> Value {
     let before = processor_time();
     let mut walls: Vec<f64> = Vec::new();
     for _ in 0..ACTIONS {
+        std::thread::sleep(pause);
         let start = Instant::now();
         one();
         walls.push(start.elapsed().as_secs_f64());

@@ -16,6 +16,8 @@ pub const FULL: &str = "one trivial action, full isolation";
 pub const BARE: &str = "the same program, a bare process";
 /// One build by a backend that does nothing, by the product.
 pub const WARM: &str = "one trivial build, warm child in a cell";
+/// The same, its cell and child made while others ran.
+pub const READY: &str = "one trivial build, warm child in a cell that is ready";
 /// The same hooks in a child of a server that has the backend loaded.
 pub const FORKED: &str = "the same hooks, only forked";
 
@@ -42,6 +44,7 @@ fn sample(row: &Value) -> Sample {
         "full" => FULL.to_owned(),
         "bare" => BARE.to_owned(),
         "warm" => WARM.to_owned(),
+        "ready" => READY.to_owned(),
         "forked" => FORKED.to_owned(),
         level => format!("one trivial action, isolation `{level}`"),
     };
@@ -72,6 +75,7 @@ mod tests {
         let full = sample(&row("full"));
         assert_eq!((full.line.as_str(), full.round, full.wall, full.cpu), (FULL, 1, 0.004, 0.005));
         assert_eq!(sample(&row("bare")).line, BARE);
+        assert_eq!(sample(&row("ready")).line, READY);
         assert_eq!(sample(&row("env")).line, "one trivial action, isolation `env`");
     }
 }

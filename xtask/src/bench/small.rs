@@ -29,7 +29,7 @@ const AIMS: &[Aim] = &[
     Aim { what: WORKING, seen: Seen::Wall(WORKING), bound: Bound::Most(60.0) },
     Aim {
         what: "a warm build in a cell, over a fork without one",
-        seen: Seen::Above(cell::WARM, cell::FORKED),
+        seen: Seen::Above(cell::READY, cell::FORKED),
         bound: Bound::Most(2.5),
     },
     Aim {
