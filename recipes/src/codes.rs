@@ -21,6 +21,7 @@ catalogue! {
     DUPLICATE_KEY = "W002": "a key or table is written twice";
     NOT_FORMATTED = "W003": "a text whose layout cannot be changed safely";
     NOT_NIX = "W004": "the text of an imported file is not Nix";
+    UNKNOWN_LOCK = "W005": "a lock file of a version that cannot be read";
     UNKNOWN_KEY = "W101": "a key that does not exist";
     WRONG_TYPE = "W102": "a value of another type than the key takes";
     MISSING_KEY = "W103": "a key that must be there is not";

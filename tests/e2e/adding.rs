@@ -26,7 +26,7 @@ fn recipes(world: &World) -> Vec<String> {
 }
 
 /// A wheel with one module of its name.
-fn wheel(name: &str, version: &str, (requires, tag): (&[&str], &str)) -> Vec<u8> {
+pub fn wheel(name: &str, version: &str, (requires, tag): (&[&str], &str)) -> Vec<u8> {
     let info = format!("{name}-{version}.dist-info");
     let requires: String = requires.iter().map(|text| format!("Requires-Dist: {text}\n")).collect();
     let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}");

@@ -6,7 +6,7 @@ use super::args::{AddArgs, BuildArgs, Common, GoalArgs, SolvingArgs};
 use super::{Outcome, json, making, print, settings, show_findings};
 use crate::ambient::Ambient;
 use crate::error::{Error, count};
-use crate::ops::add::{Addition, Form, Solved, Solving, solve};
+use crate::ops::add::{Addition, Form, Lock, Solved, Solving, solve};
 use crate::ops::report::wire;
 
 /// `wheelwright add` without `--no-solve`.
@@ -21,6 +21,7 @@ pub fn add(ambient: &Ambient, common: &Common, args: &AddArgs) -> Outcome {
     };
     let request = Solving {
         requirements: args.projects.clone(),
+        lock: Lock::default(),
         dir: args.dir.clone(),
         force: args.force,
         dry_run: solving.dry_run,

@@ -92,7 +92,9 @@ pub enum Verb {
     /// their builds need.
     Add(AddArgs),
     /// Write recipes and environments for what files of other tools say: Nix
-    /// files as of nixpkgs (buildPythonPackage, python.withPackages).
+    /// files as of nixpkgs (buildPythonPackage, python.withPackages), lock
+    /// files (pylock.toml, uv.lock, poetry.lock, pdm.lock) and lists of
+    /// requirements (requirements.txt, environment.yml, pyproject.toml).
     Import(ImportArgs),
     /// Report everything doubtful in recipes.
     Lint(PathsArgs),
@@ -294,8 +296,8 @@ pub struct SolvingArgs {
 /// `import`.
 #[derive(Clone, Debug, Args)]
 pub struct ImportArgs {
-    /// Files (`*.nix`), or folders with a default.nix. Files that these name
-    /// are read, too.
+    /// Files, or folders with a default.nix. Files that these name are read,
+    /// too.
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
     /// The folder the recipes go to [default: the workspace's first].

@@ -19,6 +19,7 @@ pub fn import(ambient: &Ambient, common: &Common, args: &ImportArgs) -> Outcome 
         into: args.into.clone(),
         force: args.force,
         dry_run: args.dry_run,
+        settings: super::settings(common, false)?,
     };
     let report = import::import(ambient, &request)?;
     if common.json {
@@ -49,6 +50,7 @@ pub fn import(ambient: &Ambient, common: &Common, args: &ImportArgs) -> Outcome 
         print::talk(&format!("todo: {}", told(todo)));
     }
     if !common.quiet {
+        report.kept.iter().for_each(|label| print::talk(&format!("the set has {label}")));
         report.notes.iter().for_each(|note| print::talk(&format!("note: {note}")));
         print::talk(&summary(&report));
     }
@@ -118,6 +120,8 @@ fn as_json(report: &Report, dry_run: bool) -> Value {
         "recipes": report.recipes.iter().map(recipe).collect::<Vec<_>>(),
         "environments": report.environments.iter().map(environment).collect::<Vec<_>>(),
         "workspace": workspace,
+        "kept": report.kept,
+        "notes": report.notes,
         "todos": report.todos.iter().map(todo).collect::<Vec<_>>(),
         "findings": wire::findings_json(&report.findings),
     })

@@ -3,6 +3,8 @@
 //! Knows where recipes go and that nothing is overwritten. Must never know
 //! what a file says: the reading is `recipes::import`'s.
 
+mod locked;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -14,8 +16,9 @@ use recipes::name::{PackageName, Version};
 
 use crate::ambient::Ambient;
 use crate::error::{Error, IoContext as _, Result, count};
-use crate::ops::add::{held, outside};
+use crate::ops::add::{Lock, held, outside};
 use crate::ops::load::{Loaded, WORKSPACE_FILE, load};
+use crate::ops::machines::Settings;
 use crate::tree::fs::write_atomic;
 
 /// A file is read up to this size, and so many of them.
@@ -33,6 +36,8 @@ pub struct Request {
     pub force: bool,
     /// Write nothing.
     pub dry_run: bool,
+    /// The machine, for what is chosen from an index.
+    pub settings: Settings,
 }
 
 /// What became of a file of ours.
@@ -66,6 +71,8 @@ pub struct Report {
     pub workspace: Option<Result<(PathBuf, State, String)>>,
     /// What belongs to no recipe.
     pub todos: Vec<Todo>,
+    /// Of what lock files ask for, what the set had: `click 8.1.8`.
+    pub kept: Vec<String>,
     /// What the user should look at.
     pub notes: Vec<String>,
     /// Files that could not be read as what they are.
@@ -95,20 +102,33 @@ pub fn import(ambient: &Ambient, request: &Request) -> Result<Report> {
     let cwd = plain(&ambient.cwd);
     let mut report = Report::default();
     let base = way(&into, &cwd);
-    let mut all = Imported::default();
+    let (mut all, mut lock) = (Imported::default(), Lock::default());
     for (path, kind) in named {
         let found = match kind {
             Kind::Nix => nix_file(&cwd, &plain(&path), &base, &mut report.findings)?,
+            Kind::Lock(format) => {
+                locked::read_file(&cwd, (&plain(&path), format), &mut lock)?;
+                continue;
+            }
         };
         all.recipes.extend(found.recipes);
         all.environments.extend(found.environments);
         all.todos.extend(found.todos);
     }
+    report.findings.append(&mut lock.locked.findings);
     if !report.findings.is_empty() {
         return Ok(report);
     }
-    if all.recipes.is_empty() && all.environments.is_empty() {
+    all.todos.append(&mut lock.locked.todos);
+    if all.recipes.is_empty() && all.environments.is_empty() && lock.locked.wanted.is_empty() {
         return Err(nothing(request, &all.todos));
+    }
+    // They come first: where they fail, nothing is written.
+    if !lock.locked.wanted.is_empty() {
+        locked::write(ambient, request, (&into, &lock), &mut report)?;
+        if !report.findings.is_empty() {
+            return Ok(report);
+        }
     }
     write_recipes(request, &into, once(all.recipes), &mut report)?;
     report.todos = all.todos;
@@ -119,7 +139,7 @@ pub fn import(ambient: &Ambient, request: &Request) -> Result<Report> {
         report.workspace = Some(write_workspace(request, &loaded, &into, &report));
     }
     // A file that was just written may have made it one.
-    if !report.recipes.is_empty() && report.workspace.is_none() {
+    if !report.recipes.is_empty() && report.workspace.is_none() && lock.locked.wanted.is_empty() {
         report.notes.extend(outside(&loaded, &into));
     }
     Ok(report)
@@ -223,7 +243,8 @@ fn write_recipes(request: &Request, into: &Path, recipes: Vec<Converted>, report
     if !request.dry_run && !recipes.is_empty() {
         std::fs::create_dir_all(into).doing(|| format!("failed to make `{}`", into.display()))?;
     }
-    let mut taken = BTreeSet::new();
+    let mut taken: BTreeSet<PathBuf> =
+        report.recipes.iter().filter_map(|r| r.outcome.as_ref().ok()).map(|(path, _)| path.clone()).collect();
     for converted in recipes {
         let outcome = place_for(request, into, &converted, &taken).and_then(|(path, state)| {
             if !request.dry_run && state != State::Unchanged {

@@ -3,6 +3,7 @@
 //! Knows which kinds of files can be read and what an import hands over.
 //! Must never read a file itself: texts come in, texts go out.
 
+pub mod lock;
 pub mod nix;
 pub mod workspace;
 
@@ -17,16 +18,22 @@ use crate::diag::{Place, Severity, SourceFile};
 pub enum Kind {
     /// `buildPythonPackage` and friends, and shells made of them.
     Nix,
+    /// Lock files and lists of requirements.
+    Lock(lock::Format),
 }
 
 /// What can be imported, for messages.
 pub const SUPPORTED: &str = "Nix files (`*.nix`) with buildPythonPackage, buildPythonApplication or \
-                             python.withPackages";
+                             python.withPackages; pylock.toml, uv.lock, poetry.lock, pdm.lock, \
+                             requirements files (`*.txt`), environment.yml and pyproject.toml";
 
 impl Kind {
     /// The kind of a file, by its name.
     pub fn of(file_name: &str) -> Option<Self> {
-        file_name.ends_with(".nix").then_some(Kind::Nix)
+        if file_name.ends_with(".nix") {
+            return Some(Kind::Nix);
+        }
+        lock::Format::of(file_name).map(Kind::Lock)
     }
 }
 
@@ -153,6 +160,20 @@ mod tests {
     #[test]
     fn kinds_go_by_the_name() {
         assert_eq!(Kind::of("shell.nix"), Some(Kind::Nix));
-        assert_eq!(Kind::of("uv.toml"), None);
+        for (name, format) in [
+            ("pylock.toml", lock::Format::Pylock),
+            ("pylock.dev.toml", lock::Format::Pylock),
+            ("uv.lock", lock::Format::Uv),
+            ("poetry.lock", lock::Format::Poetry),
+            ("pdm.lock", lock::Format::Pdm),
+            ("requirements-dev.txt", lock::Format::Requirements),
+            ("environment.yml", lock::Format::Conda),
+            ("pyproject.toml", lock::Format::Pyproject),
+        ] {
+            assert_eq!(Kind::of(name), Some(Kind::Lock(format)), "{name}");
+        }
+        for name in ["uv.toml", "Pipfile.lock", "pylock..toml", "pylock.a.b.toml", "Cargo.lock"] {
+            assert_eq!(Kind::of(name), None, "{name}");
+        }
     }
 }

@@ -19,6 +19,7 @@ use recipes::target::Target;
 use super::asked::{check_day, targets, wishes};
 use super::draft::{Draft, Prebuilt, Purpose};
 use super::market::{Form, Market, Terms, is_strangers, unusable};
+use super::promised::{self, Lock};
 use super::view::View;
 use super::wheels;
 use super::{Added, folder, free, outside};
@@ -32,6 +33,8 @@ use crate::ops::machines::{Settings, open};
 pub struct Solving {
     /// PEP 508 requirements.
     pub requirements: Vec<String>,
+    /// What files ask for besides.
+    pub lock: Lock,
     /// The folder the recipes go to.
     pub dir: Option<PathBuf>,
     /// Replace files that exist.
@@ -76,6 +79,12 @@ pub struct Addition {
 pub struct New {
     /// `click 8.1.8`.
     pub label: String,
+    /// Its project and version.
+    pub named: (PackageName, Version),
+    /// The recipe's text.
+    pub text: String,
+    /// There was a file in its place.
+    pub replaces: bool,
     /// Only builds need it.
     pub for_builds: bool,
     /// The file and what to look at.
@@ -90,6 +99,8 @@ struct Work<'a, 'm> {
     targets: Vec<Target>,
     /// What is asked for, with the extras of it.
     wishes: Vec<Wish>,
+    /// What rules versions out, though not for builds.
+    limits: Vec<Requirement>,
     application: bool,
     dir: PathBuf,
     force: bool,
@@ -110,6 +121,7 @@ struct Drafted {
     text: String,
     recipe: Arc<Recipe>,
     for_builds: bool,
+    replaces: bool,
     notes: Vec<String>,
 }
 
@@ -128,10 +140,14 @@ pub fn solve(ambient: &Ambient, request: &Solving) -> Result<Solved> {
     if loaded.is_broken() {
         return Ok(Solved::Findings(loaded.findings));
     }
-    let wishes = wishes(&request.requirements)?;
+    let asked = wishes(&request.requirements)?;
     let machines = open(ambient, &request.settings, &loaded.workspace)?;
     let dir = folder(ambient, &loaded, request.dir.as_deref());
-    let mut terms = Terms { exclude_newer: request.exclude_newer.clone(), ..Terms::default() };
+    let mut terms = Terms {
+        exclude_newer: request.exclude_newer.clone(),
+        promises: request.lock.locked.promises.clone(),
+        ..Terms::default()
+    };
     if let Some(day) = &request.exclude_newer {
         check_day(day)?;
     }
@@ -149,7 +165,8 @@ pub fn solve(ambient: &Ambient, request: &Solving) -> Result<Solved> {
     let mut work = Work {
         market: &market,
         targets,
-        wishes,
+        wishes: asked,
+        limits: request.lock.locked.limits.clone(),
         application: request.application,
         dir,
         force: request.force,
@@ -160,7 +177,10 @@ pub fn solve(ambient: &Ambient, request: &Solving) -> Result<Solved> {
         kept: BTreeSet::new(),
         notes: BTreeSet::new(),
     };
-    market.busy(|| work.close())?;
+    market.busy(|| work.admit(&request.lock).and_then(|()| work.close()))?;
+    if request.lock.locked.whole {
+        work.tell_strays(&request.lock.said);
+    }
     let findings = work.findings();
     if !findings.is_empty() {
         return Ok(Solved::Findings(findings));
@@ -174,6 +194,22 @@ pub fn solve(ambient: &Ambient, request: &Solving) -> Result<Solved> {
 }
 
 impl Work<'_, '_> {
+    /// Takes what files ask for among the wishes.
+    fn admit(&mut self, lock: &Lock) -> Result<()> {
+        let held = promised::admit(self.market, lock, &self.targets, &self.recipes)?;
+        self.wishes.extend(held.wishes);
+        self.notes.extend(held.notes);
+        Ok(())
+    }
+
+    /// Notes what is in no lock file, though that is meant to be whole.
+    fn tell_strays(&mut self, said: &str) {
+        let asked: BTreeSet<&PackageName> = self.wishes.iter().map(|w| w.requirement.name()).collect();
+        let strays = self.drafts.iter().filter(|d| !d.for_builds && !asked.contains(&d.name));
+        let told = strays.map(|d| format!("{} {} is not in {said}: the index chose it", d.name, d.version));
+        self.notes.extend(told.collect::<Vec<_>>());
+    }
+
     /// Chooses, reads and drafts until nothing is new. A version whose build
     /// cannot be had is refused, and all is chosen again without it.
     fn close(&mut self) -> Result<()> {
@@ -232,7 +268,7 @@ impl Work<'_, '_> {
         let wishes = self.wishes.clone();
         for target in self.targets.clone() {
             let doing = "failed to choose versions for what you asked for";
-            let solution = self.choose(&target, &wishes, doing)?;
+            let solution = self.choose(&target, (&wishes, &self.limits), doing)?;
             new.extend(self.take(solution.map_err(|sentences| self.conflict(&target, doing, sentences))?));
         }
         let mut for_builds = false;
@@ -281,7 +317,7 @@ impl Work<'_, '_> {
                     continue;
                 }
                 let doing = format!("failed to choose versions for the build of {label}");
-                match self.choose(&target, &wishes, &doing)? {
+                match self.choose(&target, (&wishes, &[]), &doing)? {
                     Ok(solution) => new.extend(self.take(solution)),
                     Err(sentences) => {
                         let named = (recipe.pname.clone(), recipe.version.clone());
@@ -295,9 +331,14 @@ impl Work<'_, '_> {
     }
 
     /// A solution, or the sentences that say why there is none.
-    fn choose(&self, target: &Target, wishes: &[Wish], doing: &str) -> Result<Result<Solution, Vec<String>>> {
+    fn choose(
+        &self,
+        target: &Target,
+        (wishes, limits): (&[Wish], &[Requirement]),
+        doing: &str,
+    ) -> Result<Result<Solution, Vec<String>>> {
         let set = PackageSet::new(self.recipes.clone(), target.clone());
-        let view = View { market: self.market, set: &set };
+        let view = View { market: self.market, set: &set, limits };
         match recipes::solve::solve(&view, target, wishes, &self.prefer) {
             Ok(solution) => Ok(Ok(solution)),
             Err(Failure::Conflict(sentences)) => Ok(Err(sentences)),
@@ -372,8 +413,8 @@ impl Work<'_, '_> {
         };
         let (text, recipe) = draft.recipe(&path)?;
         self.recipes.push(Arc::clone(&recipe));
-        let ((name, version), notes) = (named, draft.notes);
-        self.drafts.push(Drafted { name, version, path, text, recipe, for_builds, notes });
+        let ((name, version), notes, replaces) = (named, draft.notes, path.exists());
+        self.drafts.push(Drafted { name, version, path, text, recipe, for_builds, replaces, notes });
         Ok(())
     }
 
@@ -443,6 +484,9 @@ impl Work<'_, '_> {
                 .into_iter()
                 .map(|d| New {
                     label: label(&d.name, &d.version),
+                    named: (d.name, d.version),
+                    text: d.text,
+                    replaces: d.replaces,
                     for_builds: d.for_builds,
                     added: Added { path: d.path, notes: d.notes },
                 })

@@ -10,6 +10,7 @@ use std::str::FromStr as _;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use recipes::import::lock::Promise;
 use recipes::name::{PackageName, Requirement, Sha256, Version, VersionSpecifiers};
 use recipes::parse::mend_specifiers;
 use recipes::target::Target;
@@ -54,6 +55,8 @@ pub struct Terms {
     pub forms: BTreeMap<PackageName, Form>,
     /// Versions that the set has: nothing is looked at ahead where they do.
     pub at_hand: HashMap<PackageName, Vec<Version>>,
+    /// Wheels of these versions are only offered when they are promised.
+    pub promises: BTreeMap<Named, Promise>,
 }
 
 /// One version of a project, as far as it is offered.
@@ -226,6 +229,10 @@ impl<'m> Market<'m> {
                 release.wheels().filter(|w| self.is_open(w)).cloned().collect();
             wheels.sort_by_key(|w| (!w.name.ends_with("-none-any.whl"), w.name.clone()));
             let pure = wheels.first().is_some_and(|w| w.name.ends_with("-none-any.whl"));
+            let promise = self.terms.promises.get(&(project.name.clone(), release.version.clone()));
+            if let Some(Promise { hashes, .. }) = promise.filter(|p| !p.hashes.is_empty()) {
+                wheels.retain(|w| w.sha256.is_none_or(|hash| hashes.contains(&hash)));
+            }
             let closed = (sdist.is_none() && wheels.is_empty())
                 .then_some(self.terms.exclude_newer.as_ref())
                 .flatten()
@@ -299,11 +306,19 @@ impl<'m> Market<'m> {
         })
     }
 
-    /// The promised hash of a file: the index's word, else its bytes'.
+    /// The hash of a file that a recipe promises: the index's word, else its
+    /// bytes'. One that a lock file does not list is an error.
     pub fn hash_of(&self, name: &PackageName, file: &ProjectFile) -> Result<Sha256> {
-        match file.sha256 {
-            Some(hash) => Ok(hash),
-            None => sdist::fetch(self.machines, name, file),
+        let hash = match file.sha256 {
+            Some(hash) => hash,
+            None => sdist::fetch(self.machines, name, file)?,
+        };
+        match self.terms.promises.get(&(name.clone(), file.version.clone())) {
+            Some(Promise { hashes, .. }) if !hashes.is_empty() && !hashes.contains(&hash) => {
+                let what = format!("the hash of `{}` is not among those that are listed", file.name);
+                Err(Error::new(Kind::Hash, what).because(format!("the index has sha256:{}", hash.hex())))
+            }
+            _ => Ok(hash),
         }
     }
 

@@ -10,6 +10,7 @@ mod license;
 mod market;
 mod named;
 mod native;
+mod promised;
 mod sdist;
 mod source;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use crate::ops::machines::{Settings, open};
 
 pub use closure::{Addition, New, Solved, Solving, solve};
 pub use market::Form;
+pub use promised::Lock;
 
 /// What is asked for.
 #[derive(Clone, Debug)]

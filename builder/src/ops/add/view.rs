@@ -17,6 +17,8 @@ use crate::error::{Error, Result};
 pub struct View<'a, 'm> {
     pub market: &'a Market<'m>,
     pub set: &'a PackageSet,
+    /// What rules versions out.
+    pub limits: &'a [Requirement],
 }
 
 impl View<'_, '_> {
@@ -25,6 +27,16 @@ impl View<'_, '_> {
         let all = self.set.versions(name).iter().map(|id| (*id, self.set.get(*id)));
         all.filter(|(_, recipe)| recipe.kind == Kind::Package)
     }
+
+    /// The limit that a version is beyond.
+    fn limit(&self, name: &PackageName, version: &Version) -> Option<String> {
+        let beyond = |limit: &&Requirement| {
+            limit.name() == name
+                && limit.parsed.marker.evaluate(&self.set.target().markers, &[])
+                && !limit.specifiers().contains(version)
+        };
+        self.limits.iter().find(beyond).map(|limit| format!("is ruled out by the constraint {limit}"))
+    }
 }
 
 impl Catalog for View<'_, '_> {
@@ -32,7 +44,8 @@ impl Catalog for View<'_, '_> {
 
     fn near(&self, name: &PackageName) -> Vec<Candidate> {
         let candidate = |(id, recipe): (RecipeId, &Recipe)| {
-            let unusable = self.set.disabled(id).map(|why| format!("of the set cannot be used: {why}"));
+            let disabled = self.set.disabled(id).map(|why| format!("of the set cannot be used: {why}"));
+            let unusable = disabled.or_else(|| self.limit(name, &recipe.version));
             Candidate { unusable, ..Candidate::new(recipe.version.clone()) }
         };
         self.recipes(name).map(candidate).collect()
@@ -44,7 +57,9 @@ impl Catalog for View<'_, '_> {
             version: offer.version.clone(),
             requires_python: offer.python.clone(),
             yanked: offer.yanked,
-            unusable: self.market.form(name, offer, self.set.target()).err(),
+            unusable: self
+                .limit(name, &offer.version)
+                .or_else(|| self.market.form(name, offer, self.set.target()).err()),
         };
         Ok(Some(offers.iter().map(candidate).collect()))
     }
