@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use crate::codes;
 use crate::diag::{Code, Finding, Place, Severity};
+use crate::license::Expression;
 use crate::name::PackageName;
 use crate::recipe::{Dependency, Origin, Recipe, Runner};
 
@@ -44,7 +45,7 @@ fn words_about_it(recipe: &Recipe, out: &mut Vec<Finding>) {
                     .hint("write an SPDX expression in `[meta]`: `license = \"MIT\"`"),
             );
         }
-        Some(license) if !is_spdx(license) => out.push(
+        Some(license) if Expression::parse(license).is_none() => out.push(
             lint_at(
                 codes::BAD_LICENSE,
                 &recipe.place,
@@ -54,25 +55,6 @@ fn words_about_it(recipe: &Recipe, out: &mut Vec<Finding>) {
         ),
         Some(_) => {}
     }
-}
-
-/// The grammar of SPDX expressions, without the list of names.
-fn is_spdx(text: &str) -> bool {
-    let spaced = text.replace('(', " ( ").replace(')', " ) ");
-    let mut wants_name = true;
-    let mut depth = 0i32;
-    for word in spaced.split_whitespace() {
-        match (word, wants_name) {
-            ("(", true) => depth += 1,
-            (")", false) => depth -= 1,
-            ("AND" | "OR" | "WITH", false) => wants_name = true,
-            (name, true) if name.chars().all(|c| c.is_ascii_alphanumeric() || ".+-:".contains(c)) => {
-                wants_name = false;
-            }
-            _ => return false,
-        }
-    }
-    !wants_name && depth == 0
 }
 
 fn tests(recipe: &Recipe, out: &mut Vec<Finding>) {

@@ -6,8 +6,10 @@
 //! each name. Requirements become [`edge`]s once, a [`walk`] follows them,
 //! [`solve`] decides between versions, [`trouble`] tells what went wrong.
 
+mod chains;
 mod check;
 mod edge;
+mod newest;
 mod select;
 mod show;
 mod solve;
@@ -28,7 +30,9 @@ use edge::{Edge, Edges, Mask, NameId};
 use trouble::Trouble;
 use walk::{Slots, Start, Walk};
 
+pub use chains::{Chains, Link};
 pub use check::Tests;
+pub use newest::{Demand, Standing, standing};
 pub use show::{explain, tree};
 
 /// A recipe of one set: its index there.

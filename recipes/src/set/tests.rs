@@ -1,7 +1,9 @@
 //! The set, tested on recipe text.
 
+mod chains;
 mod closures;
 mod messages;
+mod newest;
 
 use std::sync::Arc;
 
