@@ -11,6 +11,7 @@ mod examples;
 mod harness;
 mod import;
 mod index;
+mod inspecting;
 mod locked;
 #[cfg(target_os = "linux")]
 mod memory;

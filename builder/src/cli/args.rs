@@ -2,9 +2,13 @@
 //!
 //! Knows spelling and help. Must never know what a verb does.
 
+mod inspecting;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use inspecting::{LicensesArgs, OutdatedArgs, SearchArgs, WhyDependsArgs};
 
 /// Python packages from pinned source: recipes in, wheels, applications and
 /// environments out.
@@ -88,6 +92,14 @@ pub enum Verb {
     List(ListArgs),
     /// Print the tree of propagated inputs.
     Tree(GoalArgs),
+    /// Say by which requirements one package needs another.
+    WhyDepends(WhyDependsArgs),
+    /// Say which recipes the index has newer versions of.
+    Outdated(OutdatedArgs),
+    /// Say under which licenses packages and all that they run with are.
+    Licenses(LicensesArgs),
+    /// Find recipes of the set by words of their names and descriptions.
+    Search(SearchArgs),
     /// Write recipes for projects of the index and for all that they and
     /// their builds need.
     Add(AddArgs),

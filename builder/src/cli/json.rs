@@ -3,6 +3,8 @@
 //!
 //! Knows the words of each. Must never print, nor be used inside.
 
+pub mod inspecting;
+
 use std::path::Path;
 
 use recipes::diag::{Finding, Severity};

@@ -5,6 +5,7 @@
 mod adding;
 pub mod args;
 mod importing;
+mod inspecting;
 mod json;
 mod making;
 mod outputs;
@@ -65,6 +66,10 @@ fn dispatch(ambient: &Ambient, cli: Cli) -> Outcome {
         Verb::Show(args) => reading::show(ambient, common, &args),
         Verb::List(args) => reading::list(ambient, common, &args),
         Verb::Tree(args) => reading::tree(ambient, common, &args),
+        Verb::WhyDepends(args) => inspecting::why_depends(ambient, common, &args),
+        Verb::Outdated(args) => inspecting::outdated(ambient, common, &args),
+        Verb::Licenses(args) => inspecting::licenses(ambient, common, &args),
+        Verb::Search(args) => inspecting::search(ambient, common, &args),
         Verb::Add(args) => tending::add(ambient, common, &args),
         Verb::Import(args) => importing::import(ambient, common, &args),
         Verb::Lint(args) => tending::lint(ambient, common, &args),

@@ -35,7 +35,7 @@ fn planned(
 }
 
 /// Findings that leave nothing to tell.
-fn refused(common: &Common, findings: &[Finding]) -> Option<Kind> {
+pub(super) fn refused(common: &Common, findings: &[Finding]) -> Option<Kind> {
     if common.json {
         print::result(&wire::refused(findings));
     }
@@ -157,7 +157,7 @@ fn no_log(store: &Store, args: &LogArgs, (kind, of_set): (StepKind, Option<&Curr
 }
 
 /// The set of the workspace, for verbs that name packages of it.
-fn set_of(ambient: &Ambient, common: &Common, words: &[String]) -> Result<(Loaded, PackageSet)> {
+pub(super) fn set_of(ambient: &Ambient, common: &Common, words: &[String]) -> Result<(Loaded, PackageSet)> {
     let loaded = load(ambient, words)?;
     let settings = settings(common, false)?;
     let target = target(ambient, &settings, &loaded.workspace)?;

@@ -1,4 +1,4 @@
-//! The verbs: build, env, run, plan, why, add, gc.
+//! The verbs: build, env, run, plan, why, add, outdated, gc.
 //!
 //! Knows how the modules below compose. Must never know clap, colours or exit
 //! codes.
@@ -18,6 +18,7 @@ pub mod load;
 pub mod logs;
 pub mod machines;
 mod network;
+pub mod outdated;
 pub mod prepare;
 pub mod recipes;
 pub mod report;

@@ -222,7 +222,8 @@ impl<'m> Market<'m> {
         Ok(can && lock(&self.prebuilt).insert((name.clone(), version.clone())))
     }
 
-    fn read(&self, project: &Project) -> Vec<Offer> {
+    /// The versions of a project's page, the newest first.
+    pub fn read(&self, project: &Project) -> Vec<Offer> {
         let offers = project.releases().into_iter().map(|release| {
             let sdist = release.sdist().filter(|s| self.is_open(s)).cloned();
             let mut wheels: Vec<ProjectFile> =

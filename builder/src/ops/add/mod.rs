@@ -28,8 +28,10 @@ use crate::error::{Error, IoContext as _, Result};
 use crate::ops::load::{Loaded, WORKSPACE_FILE, load};
 use crate::ops::machines::{Settings, open};
 
+pub(super) use asked::check_day;
 pub use closure::{Addition, New, Solved, Solving, solve};
 pub use market::Form;
+pub(super) use market::{Market, Terms};
 pub use promised::Lock;
 
 /// What is asked for.
