@@ -194,7 +194,13 @@ impl Policy {
         match expression {
             Expression::One(license) => self.takes_one(license, reasons),
             // Each is looked at: all that stands against it is told.
-            Expression::All(all) => all.iter().fold(true, |fine, one| self.takes(one, reasons) && fine),
+            Expression::All(all) => {
+                let mut fine = true;
+                for one in all {
+                    fine &= self.takes(one, reasons);
+                }
+                fine
+            }
             Expression::Any(all) => {
                 let before = reasons.len();
                 let fine = all.iter().any(|one| self.takes(one, reasons));

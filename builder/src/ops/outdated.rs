@@ -203,7 +203,7 @@ fn side_by_side<T: Sync, R: Send>(of: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R
         }
     };
     let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..of.len().min(WORKERS)).map(|_| scope.spawn(&work)).collect();
+        let threads: Vec<_> = (0..of.len().min(WORKERS)).map(|_| scope.spawn(work)).collect();
         let done = |thread: std::thread::ScopedJoinHandle<'_, Vec<(usize, R)>>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
