@@ -16,6 +16,7 @@ pub mod book;
 pub mod codes;
 pub mod diag;
 pub mod edit;
+pub mod export;
 pub mod format;
 pub mod import;
 pub mod license;

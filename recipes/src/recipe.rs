@@ -224,6 +224,8 @@ pub struct External {
 pub struct Check {
     /// Whether tests run (the import check does not depend on it).
     pub enable: bool,
+    /// Whether the recipe says so itself.
+    pub enable_said: bool,
     /// Modules the import check imports; `None`: the wheel's top-level modules.
     pub imports: Option<Vec<String>>,
     /// What runs the tests.

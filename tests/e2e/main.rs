@@ -8,6 +8,7 @@ mod building;
 mod determinism;
 mod durable;
 mod examples;
+mod export;
 mod harness;
 mod import;
 mod index;

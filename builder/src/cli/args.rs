@@ -108,6 +108,9 @@ pub enum Verb {
     /// files (pylock.toml, uv.lock, poetry.lock, pdm.lock) and lists of
     /// requirements (requirements.txt, environment.yml, pyproject.toml).
     Import(ImportArgs),
+    /// Write what packages need for other tools: requirements, a lock file, a
+    /// bill of materials, the graph, Nix files.
+    Export(ExportArgs),
     /// Report everything doubtful in recipes.
     Lint(PathsArgs),
     /// Lay out recipes in the one way.
@@ -321,6 +324,46 @@ pub struct ImportArgs {
     /// Replace recipes and environments that say something else.
     #[arg(long)]
     pub force: bool,
+}
+
+/// `export`.
+#[derive(Clone, Debug, Args)]
+pub struct ExportArgs {
+    /// What is written.
+    #[arg(value_enum)]
+    pub format: ExportFormat,
+    /// Package names, recipe files, or folders.
+    pub packages: Vec<String>,
+    /// The packages of an `[env.NAME]` of the workspace.
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Every recipe of the workspace.
+    #[arg(long)]
+    pub all: bool,
+    /// The file it goes to [default: standard output]; for nix, the folder.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// What `export` writes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ExportFormat {
+    /// For pip install --require-hashes -r.
+    Requirements,
+    /// For pip install -c.
+    Constraints,
+    /// A lock file (PEP 751).
+    Pylock,
+    /// A CycloneDX 1.6 bill of materials.
+    Cyclonedx,
+    /// The graph, for Graphviz.
+    Dot,
+    /// The graph, as a picture.
+    Svg,
+    /// The graph and a table, as one page.
+    Html,
+    /// A default.nix for each recipe, and a packages.nix.
+    Nix,
 }
 
 /// `lint`.

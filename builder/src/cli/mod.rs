@@ -4,6 +4,7 @@
 
 mod adding;
 pub mod args;
+mod exporting;
 mod importing;
 mod inspecting;
 mod json;
@@ -72,6 +73,7 @@ fn dispatch(ambient: &Ambient, cli: Cli) -> Outcome {
         Verb::Search(args) => inspecting::search(ambient, common, &args),
         Verb::Add(args) => tending::add(ambient, common, &args),
         Verb::Import(args) => importing::import(ambient, common, &args),
+        Verb::Export(args) => exporting::export(ambient, common, &args),
         Verb::Lint(args) => tending::lint(ambient, common, &args),
         Verb::Fmt(args) => tending::fmt(ambient, common, &args),
         Verb::Store(args) => tending::store(ambient, common, &args),

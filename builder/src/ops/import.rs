@@ -170,7 +170,7 @@ fn nothing(request: &Request, todos: &[Todo]) -> Error {
 }
 
 /// A path without `.` and `..`; links stay what they are.
-fn plain(path: &Path) -> PathBuf {
+pub(super) fn plain(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {
@@ -183,7 +183,7 @@ fn plain(path: &Path) -> PathBuf {
 }
 
 /// The way from one folder to a path, both absolute and plain.
-fn way(from: &Path, to: &Path) -> String {
+pub(super) fn way(from: &Path, to: &Path) -> String {
     let (from, to): (Vec<_>, Vec<_>) = (from.components().collect(), to.components().collect());
     let same = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
     let up = from[same..].iter().map(|_| "..".to_owned());

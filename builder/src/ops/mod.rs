@@ -10,6 +10,7 @@ pub mod build;
 mod direct_url;
 pub mod doctor;
 pub mod environments;
+pub mod export;
 pub mod goals;
 pub mod host;
 pub mod import;

@@ -110,6 +110,7 @@ pub(super) fn check(table: &Table, phases: &Phases, findings: &mut Vec<Finding>)
     let said = check.entries.iter().any(|e| !matches!(e.key.as_str(), "imports" | "enable"));
     Check {
         enable: boolean(check, "enable").unwrap_or(said || runner != Runner::None),
+        enable_said: check.get("enable").is_some(),
         imports: check.get("imports").map(|n| modules(Some(n), findings)),
         runner,
         inputs,

@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::edge::Edge;
+use super::edge::{Edge, NameId};
 use super::walk::{Start, Walk};
-use super::{Closure, PackageSet, Purpose, RecipeId};
+use super::{Closure, Member, PackageSet, Purpose, RecipeId};
 use crate::name::ExtraName;
 
 /// The propagated inputs of a recipe (with extras) as a tree, versions as its run closure
@@ -50,6 +50,18 @@ impl PackageSet {
             let edges = reasons(self, closure, start, id);
             edges.iter().map(|edge| (edge.who(self), edge.requirement(self).text.to_string())).collect()
         })
+    }
+
+    /// The members of a closure that one of them needs itself, in the order
+    /// of the closure.
+    pub fn needs(&self, closure: &Closure, member: &Member) -> Vec<RecipeId> {
+        let mut edges: Vec<&Edge> = self.edges(member.id).run.iter().collect();
+        for extra in &member.extras {
+            edges.extend(self.extra_edges(member.id, extra).unwrap_or_default());
+        }
+        let wanted: BTreeSet<NameId> = edges.iter().filter_map(|edge| edge.to).collect();
+        let ids = closure.members.iter().map(|other| other.id);
+        ids.filter(|id| *id != member.id && wanted.contains(&self.position(*id).0)).collect()
     }
 }
 

@@ -26,6 +26,7 @@ fn spec() -> CheckSpec {
 
 fn check(runner: Runner) -> Check {
     Check {
+        enable_said: true,
         enable: true,
         imports: None,
         runner,

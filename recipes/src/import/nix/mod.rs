@@ -180,6 +180,16 @@ pub fn import(files: &Files, path: &str, base: &str) -> Imported {
     find::find(&evaluation, base, (path, &names::normal(stem)))
 }
 
+/// The attribute of nixpkgs that a word of `[external]` is read from.
+pub(crate) fn external_attribute(external: &str) -> Option<&'static str> {
+    names::external_attribute(external)
+}
+
+/// The attribute of `lib.licenses` that an SPDX identifier is read from.
+pub(crate) fn license_attribute(spdx: &str) -> Option<&'static str> {
+    names::license_attribute(spdx)
+}
+
 /// A path from one folder, seen from another: `.` and `..` are taken out
 /// where the text allows it.
 pub fn joined(folder: &str, path: &str) -> String {

@@ -218,6 +218,11 @@ pub(super) fn external(name: &str) -> Option<&'static str> {
     EXTERNAL.iter().find(|(n, _)| *n == name).map(|(_, e)| *e)
 }
 
+/// The other way round.
+pub(super) fn external_attribute(external: &str) -> Option<&'static str> {
+    EXTERNAL.iter().find(|(_, e)| *e == external).map(|(name, _)| *name)
+}
+
 /// Whether a check input is a tool from outside Python.
 pub(super) fn is_test_tool(name: &str) -> bool {
     const TOOLS: [&str; 24] = [
@@ -327,6 +332,11 @@ const LICENSES: [(&str, &str); 71] = [
 /// The SPDX identifier of `lib.licenses.NAME`.
 pub(super) fn license(name: &str) -> Option<&'static str> {
     LICENSES.iter().find(|(n, _)| *n == name).map(|(_, spdx)| *spdx)
+}
+
+/// The other way round; of several names the one that says most.
+pub(super) fn license_attribute(spdx: &str) -> Option<&'static str> {
+    LICENSES.iter().rfind(|(_, id)| *id == spdx).map(|(name, _)| *name)
 }
 
 #[cfg(test)]
