@@ -35,6 +35,11 @@ pub const WORKSPACE_FILE: &str = "wheelwright.toml";
 /// TOML files of other tools that lie beside recipes.
 const FOREIGN: [&str; 5] = ["pyproject.toml", WORKSPACE_FILE, "Cargo.toml", "uv.toml", "ruff.toml"];
 
+/// PEP 751 has `pylock.toml` and `pylock.NAME.toml`.
+fn is_foreign(name: &str) -> bool {
+    FOREIGN.contains(&name) || name.starts_with("pylock.")
+}
+
 /// A folder of recipes is read up to this depth.
 const DEEPEST: usize = 8;
 
@@ -407,10 +412,7 @@ impl Reader<'_> {
                 if declared && depth < DEEPEST && ours {
                     self.collect(&path, (declared, depth + 1), out);
                 }
-            } else if name.ends_with(".toml")
-                && !FOREIGN.contains(&name.as_str())
-                && !(kind.is_symlink() && path.is_dir())
-            {
+            } else if name.ends_with(".toml") && !is_foreign(&name) && !(kind.is_symlink() && path.is_dir()) {
                 out.push((path, declared && !project));
             }
         }
@@ -424,7 +426,7 @@ impl Reader<'_> {
             extra.extend(files);
             return Ok(Named::Folder(path.display().to_string(), names));
         }
-        if path.file_name().is_some_and(|n| FOREIGN.iter().any(|f| n == *f)) {
+        if path.file_name().is_some_and(|n| is_foreign(&n.to_string_lossy())) {
             let message = format!("`{}` is not a recipe", path.display());
             return Err(Error::input(message).hint("name the recipe file, or the folder that holds it"));
         }
