@@ -360,6 +360,7 @@ remove-tests = false
 
 [optional-dependencies]
 fast = ["dep"]
+slow = ["old"]
 
 [source]
 pypi = "rich-one"
@@ -402,7 +403,7 @@ add-flags = ["--one", "two words"]
 description = "Rich"
 homepage = "https://rich.example"
 changelog = "https://rich.example/changes"
-license = "MIT"
+license = "MIT AND Zlib"
 main-program = "rich"
 "#;
 
@@ -422,6 +423,12 @@ fn every_field_that_nixpkgs_has_comes_back() {
     let rich = back.iter().find(|r| r.pname == "rich-one").unwrap();
     assert!(rich.todos.is_empty(), "{}", rich.text);
     assert_eq!(values(&rich.text), values(RICH), "{}", rich.text);
+    // What an extra asks of itself is no condition.
+    let told = RICH.replace("slow = [\"old\"]", "slow = [\"old; extra == 'slow'\"]");
+    let set = set_of(&[("r.toml", &told), ("d.toml", &dep), ("o.toml", &old), ("l.toml", &lin)]);
+    let again = nix(&selected(&set, &["rich-one"]), &|_, _| "../..".to_owned());
+    assert_eq!(again.notes, [""; 0]);
+    assert!(again.files.iter().any(|f| f.text.contains("    slow = [ old ];")), "{again:?}");
 }
 
 #[test]

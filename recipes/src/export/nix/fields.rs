@@ -7,7 +7,8 @@ use super::{Page, words};
 use crate::diag::SourceFile;
 use crate::export::Part;
 use crate::import::nix::{external_attribute, license_attribute};
-use crate::name::Requirement;
+use crate::marker::{ExtraSplit, split_extra};
+use crate::name::{ExtraName, Requirement};
 use crate::recipe::{Dependency, Format, Phase, Runner, WrapOp};
 
 impl Page<'_> {
@@ -55,13 +56,13 @@ impl Page<'_> {
     fn interpreters(&mut self) {
         use pep440_rs::Operator;
         let Some((python, _)) = &self.recipe.requires_python else { return };
-        let mut outside = Vec::new();
+        let (mut outside, mut unsaid) = (Vec::new(), Vec::new());
         for specifier in python.iter() {
             let function = match specifier.operator() {
                 Operator::GreaterThanEqual => "pythonOlder",
                 Operator::LessThan => "pythonAtLeast",
                 _ => {
-                    self.notes.push(format!("`requires-python`: `{specifier}`"));
+                    unsaid.push(specifier.to_string());
                     continue;
                 }
             };
@@ -71,23 +72,27 @@ impl Page<'_> {
         if !outside.is_empty() {
             self.set_to("disabled", &outside.join(" || "));
         }
+        if !unsaid.is_empty() {
+            self.note(format!("`requires-python`: `{}`", unsaid.join(", ")));
+        }
     }
 
     fn inputs(&mut self) {
         let recipe = self.recipe;
         if !recipe.build_system.is_empty() && recipe.format != Format::Wheel {
-            let list = self.needs(&recipe.build_system, Vec::new());
+            let list = self.needs(&requirements(&recipe.build_system), Vec::new());
             self.set_to("build-system", &list);
         }
         self.externals();
         if !recipe.dependencies.is_empty() {
-            let list = self.needs(&recipe.dependencies, Vec::new());
+            let list = self.needs(&requirements(&recipe.dependencies), Vec::new());
             self.set_to("dependencies", &list);
         }
         if !recipe.optional_dependencies.is_empty() {
             let mut rows = Vec::new();
             for (extra, all) in &recipe.optional_dependencies {
-                let list = self.needs(all, Vec::new()).replace('\n', "\n  ");
+                let all: Vec<Requirement> = all.iter().map(|d| within(&d.requirement, extra)).collect();
+                let list = self.needs(&all, Vec::new()).replace('\n', "\n  ");
                 rows.push(format!("    {} = {list};\n", words::key(extra.as_ref())));
             }
             self.set_to("optional-dependencies", &format!("{{\n{}  }}", rows.concat()));
@@ -95,9 +100,9 @@ impl Page<'_> {
     }
 
     /// Requirements as a list; what versions they ask for is a comment.
-    fn needs(&mut self, all: &[Dependency], first: Vec<String>) -> String {
+    fn needs(&mut self, all: &[Requirement], first: Vec<String>) -> String {
         let (mut plain, mut more) = (first, Vec::new());
-        for requirement in all.iter().map(|d| &d.requirement) {
+        for requirement in all {
             let own = *requirement.name() == self.recipe.pname;
             // What is asked of itself is its own extras.
             let name = if own { None } else { self.project(requirement.name()) };
@@ -265,8 +270,8 @@ impl Page<'_> {
         };
         let first: Vec<String> = hook.map(|hook| self.arg(hook)).into_iter().collect();
         // The hook brings pytest itself.
-        let brought = |d: &&Dependency| check.runner != Runner::Pytest || *d.requirement.text != *"pytest";
-        let inputs: Vec<Dependency> = check.inputs.iter().filter(brought).cloned().collect();
+        let mut inputs = requirements(&check.inputs);
+        inputs.retain(|input| check.runner != Runner::Pytest || *input.text != *"pytest");
         if !first.is_empty() || !inputs.is_empty() {
             let list = self.needs(&inputs, first);
             self.set_to("nativeCheckInputs", &list);
@@ -338,14 +343,13 @@ impl Page<'_> {
             }
         }
         if let Some(license) = &meta.license {
-            let known: Option<Vec<&str>> = license.split(" AND ").map(license_attribute).collect();
-            match known.as_deref() {
-                Some([one]) => row("license", &format!("lib.licenses.{one}")),
-                Some(all) => row("license", &format!("with lib.licenses; [ {} ]", all.join(" "))),
+            // A list of nixpkgs does not say whether it means AND or OR.
+            match license_attribute(license) {
+                Some(one) => {
+                    row("license", &format!("lib.licenses.{one}"));
+                    self.args.insert("lib".to_owned());
+                }
                 None => row("license", &format!("{{ spdxId = {}; }}", words::text(license))),
-            }
-            if known.is_some() {
-                self.args.insert("lib".to_owned());
             }
         }
         if meta.broken {
@@ -362,6 +366,18 @@ impl Page<'_> {
             self.note("`[meta] maintainers`: nixpkgs has a list of its own");
         }
     }
+}
+
+fn requirements(all: &[Dependency]) -> Vec<Requirement> {
+    all.iter().map(|d| d.requirement.clone()).collect()
+}
+
+/// A requirement of an extra, without the part of its marker that asks for
+/// that extra.
+fn within(requirement: &Requirement, extra: &ExtraName) -> Requirement {
+    let ExtraSplit::Extras(parts) = split_extra(&requirement.text) else { return requirement.clone() };
+    let own = parts.into_iter().find(|(name, _)| name == extra);
+    own.and_then(|(_, text)| text.parse().ok()).unwrap_or_else(|| requirement.clone())
 }
 
 /// The condition of nixpkgs that a marker of one comparison is, and what the
