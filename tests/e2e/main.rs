@@ -18,6 +18,7 @@ mod locked;
 mod memory;
 mod messages;
 mod moving;
+mod new;
 mod newcomer;
 mod output;
 mod policy;

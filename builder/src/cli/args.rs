@@ -103,6 +103,9 @@ pub enum Verb {
     /// Write recipes for projects of the index and for all that they and
     /// their builds need.
     Add(AddArgs),
+    /// Write the recipe of a project that is there already: a folder, a git
+    /// repository, an sdist or wheel at an address.
+    New(NewArgs),
     /// Write recipes and environments for what files of other tools say: Nix
     /// files as of nixpkgs (buildPythonPackage, python.withPackages), lock
     /// files (pylock.toml, uv.lock, poetry.lock, pdm.lock) and lists of
@@ -306,6 +309,35 @@ pub struct SolvingArgs {
     /// Build what is named at once.
     #[arg(long, conflicts_with_all = ["no_solve", "dry_run"])]
     pub check: bool,
+}
+
+/// `new`.
+#[derive(Clone, Debug, Args)]
+pub struct NewArgs {
+    /// A project's folder; a repository (https://…, ssh://…, file:///…); or an
+    /// sdist or wheel (https://…/x-1.0.tar.gz, file:///…/x-1.0-py3-none-any.whl).
+    #[arg(value_name = "PATH|URL")]
+    pub project: String,
+    /// The folder the recipe goes to [default: the project's own; of what is
+    /// elsewhere the workspace's first, else this one].
+    #[arg(long, value_name = "DIR")]
+    pub into: Option<PathBuf>,
+    /// The commit of the repository, or a branch, whose commit of now is
+    /// written [default: the one its HEAD is at].
+    #[arg(long, value_name = "REV", conflicts_with = "tag")]
+    pub rev: Option<String>,
+    /// The tag of the repository.
+    #[arg(long, value_name = "TAG")]
+    pub tag: Option<String>,
+    /// It is an application: its executables are what counts.
+    #[arg(long)]
+    pub application: bool,
+    /// Print what would be written, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Replace a recipe that exists.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `import`.

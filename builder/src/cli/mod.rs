@@ -9,6 +9,7 @@ mod importing;
 mod inspecting;
 mod json;
 mod making;
+mod newing;
 mod outputs;
 pub mod print;
 pub mod progress;
@@ -72,6 +73,7 @@ fn dispatch(ambient: &Ambient, cli: Cli) -> Outcome {
         Verb::Licenses(args) => inspecting::licenses(ambient, common, &args),
         Verb::Search(args) => inspecting::search(ambient, common, &args),
         Verb::Add(args) => tending::add(ambient, common, &args),
+        Verb::New(args) => newing::new_recipe(ambient, common, &args),
         Verb::Import(args) => importing::import(ambient, common, &args),
         Verb::Export(args) => exporting::export(ambient, common, &args),
         Verb::Lint(args) => tending::lint(ambient, common, &args),

@@ -310,6 +310,23 @@ impl Fetcher {
         }
     }
 
+    /// The commit that a reference of a repository (`HEAD`, `refs/heads/main`)
+    /// is at now. `into` is a folder to work in.
+    pub fn commit_of(
+        &self,
+        (url, reference): (&str, &str),
+        into: &Path,
+        watch: Watch<'_>,
+    ) -> Result<String, FetchError> {
+        if self.http.options().offline && !url.starts_with("file:") {
+            return Err(FetchError::Offline { what: shown_text(url) });
+        }
+        git::commit_of(&self.git, &self.http, (url, reference), (into, watch)).map_err(|e| match e.verdict {
+            Verdict::Stopped => FetchError::Stopped,
+            _ => FetchError::Failed(e.error.within(format!("failed to look at `{}`", shown_text(url)))),
+        })
+    }
+
     fn git_error(&self, failure: Failure, spec: &FetchSpec) -> FetchError {
         match failure.verdict {
             Verdict::Stopped => FetchError::Stopped,

@@ -1,4 +1,4 @@
-//! The verbs: build, env, run, plan, why, add, outdated, gc.
+//! The verbs: build, env, run, plan, why, add, new, outdated, gc.
 //!
 //! Knows how the modules below compose. Must never know clap, colours or exit
 //! codes.
@@ -19,6 +19,7 @@ pub mod load;
 pub mod logs;
 pub mod machines;
 mod network;
+pub mod new;
 pub mod outdated;
 pub mod prepare;
 pub mod recipes;

@@ -87,6 +87,34 @@ pub(super) fn checkout(
     Ok(Checkout { folder, commit, time, from })
 }
 
+/// The commit that a reference of a repository is at now.
+pub(super) fn commit_of(
+    options: &GitOptions,
+    http: &Http,
+    (url, reference): (&str, &str),
+    (into, watch): (&Path, Watch<'_>),
+) -> Result<String, Failure> {
+    let address = Address::parse(url).map_err(Failure::last)?;
+    let work = tempfile::Builder::new()
+        .prefix("git-")
+        .tempdir_in(into)
+        .doing(|| format!("failed to make a folder in `{}`", into.display()))
+        .map_err(Failure::last)?;
+    let git = Git::new(options, http, work.path(), (&address, watch))?;
+    let args = ["ls-remote", "--", address.as_str(), reference].map(str::to_owned);
+    let out = http.retry(watch.stop, || git.run(&args, Some(&address)))?;
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let mut lines = text.lines().filter_map(|line| line.split_once('\t'));
+    let found = lines.find(|(_, name)| *name == reference).map(|(id, _)| id.to_owned());
+    found.ok_or_else(|| {
+        let what = match reference.strip_prefix("refs/heads/") {
+            Some(branch) => format!("has no branch `{branch}`"),
+            None => "has no commit yet".to_owned(),
+        };
+        Failure::last(Error::input(format!("the repository `{}` {what}", address.shown())))
+    })
+}
+
 fn check_rev(rev: &GitRev) -> Result<()> {
     match rev {
         GitRev::Rev(id) => {

@@ -179,8 +179,23 @@ impl Metadata {
 #[derive(Clone, Debug)]
 pub struct Draft {
     lines: String,
+    /// pyproject.toml, where the version is taken from it.
+    pyproject: Option<String>,
     /// What the user should look at.
     pub notes: Vec<String>,
+}
+
+/// What of a recipe is not in metadata.
+#[derive(Clone, Debug)]
+pub struct Frame<'a> {
+    /// `pname`.
+    pub name: &'a PackageName,
+    /// `version`, as TOML has it.
+    pub version: String,
+    /// pyproject.toml, where the version is taken from it.
+    pub pyproject: Option<String>,
+    /// The lines of `[source]`.
+    pub source: String,
 }
 
 /// What the user wants a package for.
@@ -208,16 +223,46 @@ impl Draft {
         (source, metadata): (&SourceFacts, &Metadata),
         purpose: &Purpose,
     ) -> Self {
+        let lines = format!("pypi = {}\nhash = {}\n", quote(name.as_ref()), quote(&hash.sri()));
+        let version = quote(&version.to_string());
+        let frame = Frame { name, version, pyproject: None, source: lines };
+        Self::of_source(&frame, (source, metadata), purpose)
+    }
+
+    /// Drafts from what a source says, wherever it lies, and its metadata.
+    pub fn of_source(
+        frame: &Frame<'_>,
+        (source, metadata): (&SourceFacts, &Metadata),
+        purpose: &Purpose,
+    ) -> Self {
         let mut notes = metadata.notes.clone();
         let mut out = String::new();
-        head(&mut out, (name, version), (metadata, purpose), &mut notes);
+        head(&mut out, (frame.name, &frame.version), (metadata, purpose), &mut notes);
         let requires: Vec<String> = source.build_requires().filter_map(|r| readable(r, &mut notes)).collect();
         let _ = writeln!(out, "build-system = {}", list(&requires));
         dependencies(&mut out, (metadata, purpose), &mut notes);
-        let _ = write!(out, "[source]\npypi = {}\nhash = {}\n", quote(name.as_ref()), quote(&hash.sri()));
-        native_tables(&mut out, (name, source), (metadata.pure_wheel, &mut notes));
+        let _ = write!(out, "[source]\n{}", frame.source);
+        native_tables(&mut out, (frame.name, source), (metadata.pure_wheel, &mut notes));
         meta_table(&mut out, metadata, source.license.as_deref());
-        Self { lines: out, notes }
+        Self { lines: out, pyproject: frame.pyproject.clone(), notes }
+    }
+
+    /// Drafts from one prebuilt wheel, wherever it lies, and its metadata.
+    pub fn of_wheel(frame: &Frame<'_>, metadata: &Metadata, purpose: &Purpose) -> Self {
+        let mut notes = metadata.notes.clone();
+        let mut out = String::new();
+        head(&mut out, (frame.name, &frame.version), (metadata, purpose), &mut notes);
+        out.push_str("format = \"wheel\"\n");
+        dependencies(&mut out, (metadata, purpose), &mut notes);
+        let _ = write!(out, "[source]\n{}", frame.source);
+        meta_table(&mut out, metadata, None);
+        Self { lines: out, pyproject: None, notes }
+    }
+
+    /// The same with further tables.
+    pub fn with_tables(mut self, tables: &str) -> Self {
+        self.lines.push_str(tables);
+        self
     }
 
     /// Drafts from prebuilt wheels and their metadata.
@@ -229,7 +274,7 @@ impl Draft {
     ) -> Self {
         let mut notes = metadata.notes.clone();
         let mut out = String::new();
-        head(&mut out, (name, version), (metadata, purpose), &mut notes);
+        head(&mut out, (name, &quote(&version.to_string())), (metadata, purpose), &mut notes);
         out.push_str("format = \"wheel\"\n");
         dependencies(&mut out, (metadata, purpose), &mut notes);
         for file in files {
@@ -243,7 +288,7 @@ impl Draft {
             let _ = write!(out, "pypi = {}\nfile = {file_name}\nhash = {hash}\n", quote(name.as_ref()));
         }
         meta_table(&mut out, metadata, None);
-        Self { lines: out, notes }
+        Self { lines: out, pyproject: None, notes }
     }
 
     /// The TOML text, not yet laid out.
@@ -258,7 +303,7 @@ impl Draft {
         let file = |text| Arc::new(SourceFile { path: path.display().to_string(), text });
         let laid_out =
             recipes::format::format(&file(self.text())).map_err(|all| told(Error::bug(doing()), &all))?;
-        let files = vec![LayerFile { file: file(laid_out.clone()), pyproject: None }];
+        let files = vec![LayerFile { file: file(laid_out.clone()), pyproject: self.pyproject.clone() }];
         let (mut book, findings) = assemble(&[Layer { name: "recipes".into(), files }]);
         let errors: Vec<Finding> = findings.into_iter().filter(|f| f.severity == Severity::Error).collect();
         if errors.is_empty()
@@ -274,7 +319,7 @@ impl Draft {
 /// Name, version, kind and interpreters.
 fn head(
     out: &mut String,
-    (name, version): (&PackageName, &Version),
+    (name, version): (&PackageName, &str),
     (metadata, purpose): (&Metadata, &Purpose),
     notes: &mut Vec<String>,
 ) {
@@ -282,7 +327,7 @@ fn head(
         out.push_str("kind = \"application\"\n");
     }
     let _ = writeln!(out, "pname = {}", quote(name.as_ref()));
-    let _ = writeln!(out, "version = {}", quote(&version.to_string()));
+    let _ = writeln!(out, "version = {version}");
     let Some(python) = metadata.one("requires-python") else { return };
     match mend_specifiers(python) {
         Some(text) => {

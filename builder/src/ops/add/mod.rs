@@ -5,14 +5,14 @@
 
 mod asked;
 mod closure;
-mod draft;
+pub(super) mod draft;
 mod license;
 mod market;
 mod named;
 mod native;
 mod promised;
 mod sdist;
-mod source;
+pub(super) mod source;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -72,7 +72,7 @@ pub fn add(ambient: &Ambient, request: &Request) -> Result<Vec<Result<Added>>> {
 }
 
 /// The folder recipes go to.
-fn folder(ambient: &Ambient, loaded: &Loaded, dir: Option<&Path>) -> PathBuf {
+pub(super) fn folder(ambient: &Ambient, loaded: &Loaded, dir: Option<&Path>) -> PathBuf {
     match (dir, loaded.workspace.recipes.first()) {
         (Some(dir), _) => ambient.absolute(dir),
         (None, Some((first, _))) => loaded.root.join(first),
@@ -99,7 +99,7 @@ pub(super) fn outside(loaded: &Loaded, dir: &Path) -> Option<String> {
 
 /// The file a recipe goes to: `NAME.toml`, or `NAME-VERSION.toml` where
 /// another version has that. A recipe of this version is only replaced by force.
-fn free(dir: &Path, (name, version): (&PackageName, &Version), force: bool) -> Result<PathBuf> {
+pub(super) fn free(dir: &Path, (name, version): (&PackageName, &Version), force: bool) -> Result<PathBuf> {
     let plain = dir.join(format!("{name}.toml"));
     let with_version = dir.join(format!("{name}-{version}.toml"));
     let of_another = |path: &Path| held(path).is_some_and(|held| held != *version);

@@ -1,0 +1,184 @@
+use std::collections::BTreeMap;
+
+use expect_test::{Expect, expect};
+
+use super::project::Texts;
+use super::read::name_of;
+use super::*;
+
+fn told(files: &[(&str, &str)]) -> Option<Told> {
+    let map: BTreeMap<&str, &str> = files.iter().copied().collect();
+    let names: Vec<String> = map.keys().map(|name| (*name).to_owned()).collect();
+    let read = |path: &str| map.get(path).map(|text| (*text).to_owned());
+    project::read(&Texts { files: &names, read: &read }).unwrap()
+}
+
+/// The recipe of a folder with these files, and what is said of it.
+fn recipe(files: &[(&str, &str)], expected: Expect) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut names = Vec::new();
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        names.push((*name).to_owned());
+    }
+    names.sort();
+    let request = Request {
+        word: "shop".into(),
+        into: None,
+        rev: None,
+        tag: None,
+        application: false,
+        force: false,
+        dry_run: true,
+        settings: settings(),
+    };
+    let read = Read::of((dir.path(), names), "The Shop", "shop").unwrap();
+    let drafted = drafted(&request, &read, ("path = \".\"\n", read.told.in_pyproject)).unwrap();
+    let (text, recipe) = drafted.draft.recipe(Path::new("shop.toml")).unwrap();
+    let application = recipe.kind == recipes::recipe::Kind::Application;
+    let notes: Vec<String> = read
+        .told
+        .notes
+        .iter()
+        .cloned()
+        .chain(remarks(&read, (&drafted.name, application)))
+        .map(|note| format!("# {note}\n"))
+        .collect();
+    expected.assert_eq(&format!("{text}{}", notes.concat()));
+}
+
+fn settings() -> Settings {
+    Settings {
+        store: None,
+        python: None,
+        level: None,
+        jobs: None,
+        offline: true,
+        refresh: false,
+        keep_failed: false,
+        no_warm: false,
+    }
+}
+
+#[test]
+fn a_pyproject_says_it_all() {
+    let pyproject = "[build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n\
+        [project]\nname = \"Shop\"\nversion = \"1.2\"\ndescription = \"Sells\"\nrequires-python = \">=3.9\"\n\
+        license = \"MIT\"\ndependencies = [\"flask>=3\", \"tomli; python_version < '3.11'\"]\n\
+        [project.optional-dependencies]\ncache = [\"redis\", \"x; os_name == 'posix'\"]\n\
+        [project.urls]\nHomepage = \"https://example.org\"\n[project.scripts]\nshop = \"shop:main\"\n";
+    let module = "from flask import Flask\napp = Flask(__name__)\n";
+    recipe(&[("pyproject.toml", pyproject), ("shop/__init__.py", module)], expect![[r#""#]]);
+}
+
+#[test]
+fn setup_py_alone_is_read_without_running_it() {
+    let script = "from setuptools import setup\nsetup(name='shop', version='2.0', install_requires=['flask'],\n\
+        extras_require={'x': ['y']}, packages=['shop'], license='MIT', python_requires='>=3.8',\n\
+        entry_points={'console_scripts': ['shop = shop:main']})\n";
+    recipe(&[("setup.py", script), ("shop/__init__.py", "")], expect![[r#""#]]);
+}
+
+#[test]
+fn a_setup_with_nothing_but_scripts_is_an_application() {
+    let script = include_str!("../../../../recipe-examples/flask-app/setup.py");
+    let page = include_str!("../../../../recipe-examples/flask-app/web_interface.py");
+    recipe(&[("setup.py", script), ("web_interface.py", page)], expect![[r#""#]]);
+}
+
+#[test]
+fn setup_cfg_is_read_with_the_places_it_names() {
+    let config = "[metadata]\nname = shop\nversion = attr: shop.about.VERSION\ndescription = Sells\n\
+        [options]\ninstall_requires =\n    flask>=2  # why\n    click\npython_requires = >=3.9\n\
+        [options.extras_require]\nfast-er =\n    uvloop\n[options.entry_points]\nconsole_scripts =\n    a = shop:a\n";
+    let about = ("src/shop/about.py", "VERSION = '3.1'\n");
+    recipe(&[("setup.cfg", config), about], expect![[r#""#]]);
+}
+
+#[test]
+fn a_folder_with_only_an_application_becomes_a_project() {
+    let page = "from flask import Flask\napp = Flask(__name__)\n";
+    let needs = "flask>=3  # web\n-r more.txt\n";
+    recipe(
+        &[("app.py", page), ("requirements.txt", needs), ("templates/index.html", "x"), ("test_app.py", "")],
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_dynamic_version_is_looked_for() {
+    let version = |tables: &str, files: &[(&str, &str)]| {
+        let text = format!("[project]\nname = \"the-shop\"\ndynamic = [\"version\"]\n{tables}");
+        let all: Vec<(&str, &str)> =
+            [("pyproject.toml", text.as_str())].into_iter().chain(files.iter().copied()).collect();
+        told(&all).unwrap().version
+    };
+    let found = |text: &str| Some(text.to_owned());
+    let attr = "[tool.setuptools.dynamic]\nversion = { attr = \"shop.V\" }\n";
+    assert_eq!(version(attr, &[("src/shop/__init__.py", "V = '1'\n")]), found("1"));
+    let file = "[tool.setuptools.dynamic]\nversion = { file = \"VERSION\" }\n";
+    assert_eq!(version(file, &[("VERSION", "2\n")]), found("2"));
+    let hatch = "[tool.hatch.version]\npath = \"a/b.py\"\n";
+    assert_eq!(version(hatch, &[("a/b.py", "__version__ = '3'\n")]), found("3"));
+    assert_eq!(version("", &[("the_shop/_version.py", "__version__ = \"4\"\n")]), found("4"));
+    let scm = "[build-system]\nrequires = [\"setuptools-scm>=8\"]\n";
+    assert_eq!(version(scm, &[("the_shop/_version.py", "__version__ = '5'\n")]), None);
+    assert_eq!(version("", &[]), None);
+}
+
+#[test]
+fn dynamic_dependencies_come_from_files_or_setup_py() {
+    let text = "[project]\nname = \"a\"\nversion = \"1\"\ndynamic = [\"dependencies\"]\n";
+    let of_file = format!("{text}[tool.setuptools.dynamic]\ndependencies = {{ file = [\"r.txt\"] }}\n");
+    let made = told(&[("pyproject.toml", &of_file), ("r.txt", "b>=1\n# c\n")]).unwrap();
+    assert!(made.headers.contains("Requires-Dist: b>=1\n") && made.notes.is_empty(), "{made:?}");
+    let made = told(&[("pyproject.toml", text), ("setup.py", "setup(install_requires=['d'])\n")]).unwrap();
+    assert!(made.headers.contains("Requires-Dist: d\n"), "{made:?}");
+    let made = told(&[("pyproject.toml", text)]).unwrap();
+    assert!(made.notes[0].contains("`dependencies` are dynamic"), "{made:?}");
+}
+
+#[test]
+fn what_is_no_project_is_none() {
+    assert!(told(&[("pyproject.toml", "[tool.ruff]\nline-length = 100\n")]).is_none());
+    assert!(told(&[("main.c", "")]).is_none());
+    assert!(told(&[("pyproject.toml", "[tool.ruff]\n"), ("setup.py", "")]).is_some());
+    let read = |_: &str| Some("[project\n".to_owned());
+    let files = ["pyproject.toml".to_owned()];
+    let error = project::read(&Texts { files: &files, read: &read }).unwrap_err();
+    assert!(error.doing.contains("pyproject.toml"), "{error:?}");
+}
+
+#[test]
+fn the_project_below_is_found_and_two_are_named() {
+    let only = |files: &[&str]| {
+        let files: Vec<String> = files.iter().map(|f| (*f).to_owned()).collect();
+        only_project("here", &files)
+    };
+    assert_eq!(only(&["pyproject.toml", "a/pyproject.toml"]).unwrap(), None);
+    assert_eq!(only(&["README", "py/a/setup.py", "docs/setup.py"]).unwrap().as_deref(), Some("py/a"));
+    assert_eq!(only(&["a/setup.py", "a/pyproject.toml"]).unwrap().as_deref(), Some("a"));
+    let error = only(&["a/setup.py", "b/pyproject.toml"]).unwrap_err();
+    assert!(error.doing.contains("holds 2 projects: `a`, `b`"), "{error:?}");
+    assert!(error.hints[0].contains("wheelwright new here/a"), "{error:?}");
+}
+
+#[test]
+fn requirements_files_are_told_from_options() {
+    let (lines, others) = project::requirement_lines(
+        "a==1 \\\n    --hash=sha256:00\nb[x]>=2 ; python_version < '3.9'\n\n# no\n-e .\n--index-url x\n./c\n",
+    );
+    assert_eq!(lines, ["a==1", "b[x]>=2 ; python_version < '3.9'"]);
+    assert_eq!(others, ["-e .", "--index-url x", "./c"]);
+}
+
+#[test]
+fn a_folder_s_name_becomes_a_project_s() {
+    for (base, name) in
+        [("The Shop", "the-shop"), ("x_1", "x-1"), ("...", "app"), ("shop-1.tar.gz", "shop-1")]
+    {
+        assert_eq!(name_of(base), name);
+    }
+}
