@@ -332,7 +332,7 @@ mod tests {
         for odd in
             ["", "setup", "setup(", "setup(name=", "setup(name='x", "setup(**kw)", "setup([)", "setup({a b})"]
         {
-            assert!(setup_arguments(odd).get("version").is_none(), "{odd}");
+            assert!(!setup_arguments(odd).contains_key("version"), "{odd}");
         }
         let deep = format!("setup(a={})", "[".repeat(10_000));
         assert!(setup_arguments(&deep).len() <= 1);

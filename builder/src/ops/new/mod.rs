@@ -265,6 +265,9 @@ fn write(
     notes.extend(draft.notes.iter().map(|n| n.replace(": --wheel takes it prebuilt", "")));
     notes.extend(remarks(&read, (&name, application)));
     notes.extend(outside(loaded, into));
+    if loaded.is_broken() {
+        notes.push("other recipes of the set have errors: `wheelwright lint` tells them".to_owned());
+    }
     let missing = missing(place, &path, recipe);
     Ok(Written {
         label: format!("{name} {version}"),

@@ -70,7 +70,30 @@ fn a_pyproject_says_it_all() {
         [project.optional-dependencies]\ncache = [\"redis\", \"x; os_name == 'posix'\"]\n\
         [project.urls]\nHomepage = \"https://example.org\"\n[project.scripts]\nshop = \"shop:main\"\n";
     let module = "from flask import Flask\napp = Flask(__name__)\n";
-    recipe(&[("pyproject.toml", pyproject), ("shop/__init__.py", module)], expect![[r#""#]]);
+    recipe(
+        &[("pyproject.toml", pyproject), ("shop/__init__.py", module)],
+        expect![[r#"
+        pname = "shop"
+        version = { from = "pyproject" }
+        requires-python = ">=3.9"
+        build-system = ["hatchling"]
+        dependencies = ["flask>=3", "tomli; python_version < '3.11'"]
+
+        [optional-dependencies]
+        cache = ["redis", "x; os_name == 'posix'"]
+
+        [source]
+        path = "."
+
+        [meta]
+        description = "Sells"
+        homepage = "https://example.org"
+        license = "MIT"
+        # it has the executables shop: --application exposes these and nothing else
+        # found the Flask application `shop:app` (shop/__init__.py:2): `wheelwright run shop -- flask --app shop:app run` serves it
+        # no `[app]` is written: building with it is not supported yet
+    "#]],
+    );
 }
 
 #[test]
@@ -78,14 +101,47 @@ fn setup_py_alone_is_read_without_running_it() {
     let script = "from setuptools import setup\nsetup(name='shop', version='2.0', install_requires=['flask'],\n\
         extras_require={'x': ['y']}, packages=['shop'], license='MIT', python_requires='>=3.8',\n\
         entry_points={'console_scripts': ['shop = shop:main']})\n";
-    recipe(&[("setup.py", script), ("shop/__init__.py", "")], expect![[r#""#]]);
+    recipe(
+        &[("setup.py", script), ("shop/__init__.py", "")],
+        expect![[r#"
+        pname = "shop"
+        version = "2.0"
+        requires-python = ">=3.8"
+        build-system = ["setuptools"]
+        dependencies = ["flask"]
+
+        [optional-dependencies]
+        x = ["y"]
+
+        [source]
+        path = "."
+
+        [meta]
+        license = "MIT"
+        # it has the executables shop: --application exposes these and nothing else
+    "#]],
+    );
 }
 
 #[test]
 fn a_setup_with_nothing_but_scripts_is_an_application() {
     let script = include_str!("../../../../recipe-examples/flask-app/setup.py");
     let page = include_str!("../../../../recipe-examples/flask-app/web_interface.py");
-    recipe(&[("setup.py", script), ("web_interface.py", page)], expect![[r#""#]]);
+    recipe(
+        &[("setup.py", script), ("web_interface.py", page)],
+        expect![[r#"
+        kind = "application"
+        pname = "demo-flask-vuejs-rest"
+        version = "1.0"
+        build-system = ["setuptools"]
+        dependencies = ["flask"]
+
+        [source]
+        path = "."
+        # found the Flask application `web_interface:app` (web_interface.py:10): `wheelwright build demo-flask-vuejs-rest` puts its executables into result/bin
+        # no `[app]` is written: building with it is not supported yet
+    "#]],
+    );
 }
 
 #[test]
@@ -94,7 +150,26 @@ fn setup_cfg_is_read_with_the_places_it_names() {
         [options]\ninstall_requires =\n    flask>=2  # why\n    click\npython_requires = >=3.9\n\
         [options.extras_require]\nfast-er =\n    uvloop\n[options.entry_points]\nconsole_scripts =\n    a = shop:a\n";
     let about = ("src/shop/about.py", "VERSION = '3.1'\n");
-    recipe(&[("setup.cfg", config), about], expect![[r#""#]]);
+    recipe(
+        &[("setup.cfg", config), about],
+        expect![[r#"
+        pname = "shop"
+        version = "3.1"
+        requires-python = ">=3.9"
+        build-system = ["setuptools"]
+        dependencies = ["flask>=2", "click"]
+
+        [optional-dependencies]
+        fast-er = ["uvloop"]
+
+        [source]
+        path = "."
+
+        [meta]
+        description = "Sells"
+        # it has the executables a: --application exposes these and nothing else
+    "#]],
+    );
 }
 
 #[test]
@@ -103,7 +178,51 @@ fn a_folder_with_only_an_application_becomes_a_project() {
     let needs = "flask>=3  # web\n-r more.txt\n";
     recipe(
         &[("app.py", page), ("requirements.txt", needs), ("templates/index.html", "x"), ("test_app.py", "")],
-        expect![[r#""#]],
+        expect![[r#"
+            kind = "application"
+            pname = "the-shop"
+            version = "0"
+            build-system = ["setuptools"]
+            dependencies = ["flask>=3"]
+
+            [source]
+            path = "."
+
+            [phases]
+            post-patch = """
+            cat > pyproject.toml <<'END'
+            [build-system]
+            requires = ["setuptools"]
+            build-backend = "setuptools.build_meta"
+
+            [project]
+            name = "the-shop"
+            version = "0"
+            dependencies = ["flask>=3"]
+
+            [project.scripts]
+            "the-shop" = "app:app.run"
+
+            [tool.setuptools]
+            py-modules = ["app"]
+
+            [tool.setuptools.packages.find]
+            where = ["."]
+            include = ["templates", "templates.*"]
+
+            [tool.setuptools.package-data]
+            "*" = ["**"]
+            END
+            """
+
+            [check]
+            imports = ["app"]
+            # the folder has no project files: the recipe's post-patch phase makes a pyproject.toml
+            # no version is said anywhere: it is `0`
+            # `-r more.txt` of requirements.txt is no requirement: it is left out
+            # found the Flask application `app:app` (app.py:2): `wheelwright build the-shop` puts its executables into result/bin
+            # no `[app]` is written: building with it is not supported yet
+        "#]],
     );
 }
 
