@@ -205,6 +205,14 @@ fn what_is_no_project_is_an_error_that_says_why() {
     assert!(output.contains("failed to read the project's pyproject.toml"), "{output}");
     let output = world.fails(3, &["new", "http://127.0.0.1:9/shop-1.0.tar.gz"]).to_string();
     assert!(output.contains("shop-1.0.tar.gz"), "{output}");
+    let bytes = crate::project::tar_gz([("x-1.0/README".to_owned(), &b""[..])]);
+    world.index.serve("x", "x-1.0.tar.gz", bytes);
+    let host = world.index.host().replace("http://", "http://me:hunter2@");
+    let said = world.fails(2, &["new", &format!("{host}/files/x-1.0.tar.gz")]).stderr;
+    assert!(
+        said.contains("there is no Python project in `[INDEX]/files") && !said.contains("hunter2"),
+        "{said}"
+    );
     let output = world.fails(3, &["new", "file:///nowhere/at/all.git"]).to_string();
     assert!(output.contains("failed to look at `file:///nowhere/at/all.git`"), "{output}");
     assert_eq!(std::fs::read_dir(world.work("recipes")).unwrap().count(), 1, "only the backend's");

@@ -33,6 +33,7 @@ use super::load::{Loaded, load};
 use super::machines::{Machines, Settings, open};
 use crate::ambient::Ambient;
 use crate::error::{Error, IoContext as _, Result};
+use crate::fetch::auth::shown_text;
 use crate::tree::files::{Ours, path_source};
 use project::Told;
 use read::{Read, header, only_project, walk};
@@ -136,6 +137,8 @@ fn here(ambient: &Ambient, request: &Request) -> Result<Written> {
 
 /// An address.
 fn elsewhere(ambient: &Ambient, request: &Request, remote: &Remote) -> Result<Written> {
+    // From here on the word is only shown: a login in it is nobody's to read.
+    let request = &Request { word: shown_text(&request.word), ..request.clone() };
     let loaded = load(ambient, &[])?;
     let machines = open(ambient, &request.settings, &loaded.workspace)?;
     let into = plain(&folder(ambient, &loaded, request.into.as_deref()));
