@@ -48,9 +48,10 @@ impl Running<'_> {
 
     fn tell_next(&self, builds: &mut VecDeque<usize>) {
         let mut later = Vec::new();
-        let mut started = 0;
-        for _ in 0..LOOK {
-            let Some(build) = builds.pop_front().filter(|_| started < FOR_EACH) else { break };
+        let (mut looked, mut started) = (0, 0);
+        while looked < LOOK && started < FOR_EACH {
+            let Some(build) = builds.pop_front() else { break };
+            looked += 1;
             if !self.has_installs(build) {
                 later.push(build);
             } else if self.results[build].get().is_none() && self.tell(build) {

@@ -135,7 +135,8 @@ fn a_build_that_begins_lets_the_next_ones_be_prepared() {
         if step.kind == StepKind::Build {
             let mut began = began.lock().unwrap();
             began.push(step.key);
-            if began.len() == 1 {
+            // The first two let all others be prepared, none left out.
+            if began.len() <= 2 {
                 let told = told.lock().unwrap();
                 let next = || told.recv_timeout(Duration::from_secs(60)).expect("two are prepared");
                 first.lock().unwrap().extend([next(), next()]);
@@ -146,7 +147,7 @@ fn a_build_that_begins_lets_the_next_ones_be_prepared() {
     });
     run(&plan, &store, &work, (&ONE, &stop), &mut |_| {}).unwrap();
     let (began, first) = (began.into_inner().unwrap(), first.into_inner().unwrap());
-    assert_eq!((began.len(), &first[..]), (5, &began[1..3]), "those that begin next");
+    assert_eq!((began.len(), &first[..]), (5, &began[1..]), "those that begin next");
 }
 
 #[test]
