@@ -60,8 +60,14 @@ fn sound((book, findings): (Book, Vec<Finding>)) -> Book {
     book
 }
 
+/// All the examples over the base set, but for the overlay.
+pub fn examples_book() -> Book {
+    let layers = ["", "flask-app", "private-library", "corpus"].map(folder);
+    sound(book::assemble(&[vec![base()], layers.to_vec()].concat()))
+}
+
 /// CPython 3.`minor` on 64-bit Linux.
-fn linux(minor: u32) -> Target {
+pub fn linux(minor: u32) -> Target {
     let (version, full) = (format!("3.{minor}"), format!("3.{minor}.1"));
     let markers = pep508_rs::MarkerEnvironmentBuilder {
         implementation_name: "cpython",
@@ -115,7 +121,7 @@ fn the_examples_read_without_a_finding() {
     let [toolz, flask, library, corpus] = layers.each_ref().map(|l| l.files.len());
     assert_eq!((toolz, flask, library), (1, 1, 1));
     assert!(corpus >= 67, "{corpus}");
-    let book = sound(book::assemble(&[vec![base()], layers.to_vec()].concat()));
+    let book = examples_book();
     for minor in 11..=14 {
         let set = PackageSet::new(book.recipes.clone(), linux(minor));
         let enabled = set.ids().filter(|id| set.disabled(*id).is_none()).map(Member::from);

@@ -20,6 +20,7 @@ mod messages;
 mod moving;
 mod new;
 mod newcomer;
+mod nixpkgs;
 mod output;
 mod policy;
 mod project;

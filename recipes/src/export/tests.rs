@@ -490,3 +490,21 @@ fn every_recipe_of_the_corpus_can_be_read_back() {
         assert_eq!(names(&old), names(&new), "{path}\n{}", one.text);
     }
 }
+
+#[test]
+fn an_extra_that_nixpkgs_may_not_have_is_no_error_there() {
+    let recipe = |name: &str, more: &str| {
+        format!("pname = \"{name}\"\nversion = \"1\"\nbuild-system = []\n{more}[source]\npath = \".\"\n")
+    };
+    let (own, far) =
+        ("[optional-dependencies]\nfast = []\n", "dependencies = [\"near[fast]\", \"far[fast]\"]\n");
+    let near = format!("{}{own}", recipe("near", ""));
+    let set = set_of(&[("a.toml", &recipe("a", far)), ("n.toml", &near), ("f.toml", &recipe("far", ""))]);
+    let found = nix(&selected(&set, &["a"]), &|_, _| "..".to_owned());
+    let text = &found.files.iter().find(|f| f.path == "a/default.nix").unwrap().text;
+    let asked = "  ++ near.optional-dependencies.fast\n  ++ far.optional-dependencies.fast or [ ]";
+    assert!(text.contains(asked), "{text}");
+    let back = read_back(&found);
+    let again = values(&back.iter().find(|r| r.pname == "a").unwrap().text);
+    assert_eq!(again["dependencies"], values(far)["dependencies"]);
+}

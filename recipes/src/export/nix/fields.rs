@@ -8,7 +8,7 @@ use crate::diag::SourceFile;
 use crate::export::Part;
 use crate::import::nix::{external_attribute, license_attribute};
 use crate::marker::{ExtraSplit, split_extra};
-use crate::name::{ExtraName, Requirement};
+use crate::name::{ExtraName, PackageName, Requirement};
 use crate::recipe::{Dependency, Format, Phase, Runner, WrapOp};
 
 impl Page<'_> {
@@ -123,7 +123,9 @@ impl Page<'_> {
             for extra in &requirement.parsed.extras {
                 let of = name.as_ref().map(|n| format!("{n}.")).unwrap_or_default();
                 self.rec |= own;
-                spreads.push(format!("{of}optional-dependencies.{}", words::key(extra.as_ref())));
+                // nixpkgs' package need not have what the project's own metadata has.
+                let or = if own || self.has(requirement.name(), extra) { "" } else { " or [ ]" };
+                spreads.push(format!("{of}optional-dependencies.{}{or}", words::key(extra.as_ref())));
             }
             match (condition, name) {
                 (None, name) => {
@@ -145,6 +147,13 @@ impl Page<'_> {
             out += "\n  ";
         }
         out
+    }
+
+    /// Whether a package that is no business of nixpkgs' has this extra.
+    fn has(&self, name: &PackageName, extra: &ExtraName) -> bool {
+        let recipes = self.set.versions(name).iter().map(|id| self.set.get(*id));
+        let mut ours = recipes.filter(|r| r.layer != super::BASE);
+        ours.any(|r| r.optional_dependencies.iter().any(|(own, _)| own == extra))
     }
 
     /// The marker of a requirement as a condition; one that nixpkgs has no
