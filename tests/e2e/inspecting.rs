@@ -224,3 +224,17 @@ fn recipes_are_found_by_words() {
     ]);
     assert!(world.index.requests().is_empty());
 }
+
+#[test]
+fn the_list_names_the_recipes_and_where_they_are() {
+    let world = World::new(&[Project::new("app", "1.0"), Project::new("app", "2.0")]);
+    let listed = json(&world.ok(&["list", "--json"]).stdout);
+    let own = |row: &serde_json::Value| format!("{} {} {}", row["pname"], row["version"], row["file"]);
+    let rows: Vec<String> = listed["recipes"].as_array().unwrap().iter().map(own).collect();
+    let of =
+        |name: &str, version: &str| format!("\"{name}\" \"{version}\" \"recipes/{name}-{version}.toml\"");
+    assert_eq!(rows, [of("app", "1.0"), of("app", "2.0"), of("toy", "1.0")]);
+    assert_eq!((&listed["format"], &listed["findings"]), (&1.into(), &serde_json::json!([])));
+    let all = json(&world.ok(&["list", "--base", "--json"]).stdout);
+    assert!(all["recipes"].as_array().unwrap().iter().any(|row| row["layer"] == "base"), "{all}");
+}

@@ -17,6 +17,7 @@ use crate::ops::why;
 use crate::store::Store;
 use recipes::diag::Finding;
 use recipes::name::{PackageName, Version};
+use recipes::recipe::Recipe;
 use recipes::set::PackageSet;
 
 fn no_flags() -> RunFlags {
@@ -205,28 +206,17 @@ pub fn show(ambient: &Ambient, common: &Common, args: &ShowArgs) -> Outcome {
 pub fn list(ambient: &Ambient, common: &Common, args: &ListArgs) -> Outcome {
     let loaded = load(ambient, &[])?;
     let broken = show_findings(common, &loaded.findings);
-    let mut rows: Vec<(String, String, String, String)> = loaded
-        .book
-        .recipes
-        .iter()
-        .filter(|r| args.base || r.layer != "base")
-        .map(|r| {
-            let description = r.meta.description.clone().unwrap_or_default();
-            (r.pname.to_string(), r.version.to_string(), r.layer.clone(), description)
-        })
-        .collect();
-    rows.sort();
+    let all = loaded.book.recipes.iter().map(|r| &**r);
+    let mut recipes: Vec<&Recipe> = all.filter(|r| args.base || r.layer != "base").collect();
+    recipes.sort_by(|a, b| (&a.pname, &a.version, &a.layer).cmp(&(&b.pname, &b.version, &b.layer)));
     if common.json {
-        let list: Vec<_> = rows
-            .iter()
-            .map(|(pname, version, layer, description)| {
-                serde_json::json!({ "pname": pname, "version": version, "layer": layer, "description": description })
-            })
-            .collect();
-        print::result(&serde_json::Value::from(list).to_string());
+        print::result(&json::inspecting::list(&recipes, &loaded.findings));
         return Ok(broken);
     }
-    for (pname, version, layer, description) in rows {
+    for recipe in recipes {
+        let Recipe { pname, version, layer, meta, .. } = recipe;
+        let (pname, version) = (pname.to_string(), version.to_string());
+        let description = meta.description.as_deref().unwrap_or_default();
         print::result(format!("{pname:<28} {version:<12} {layer:<16} {description}").trim_end());
     }
     Ok(broken)

@@ -1,8 +1,9 @@
-//! What `why-depends`, `outdated`, `licenses` and `search` say with `--json`.
+//! What `why-depends`, `outdated`, `licenses`, `search` and `list` say with `--json`.
 //!
 //! Knows the words of each. Must never print, nor be used inside.
 
 use recipes::diag::Finding;
+use recipes::recipe::Recipe;
 use recipes::search::Hit;
 use recipes::set::{Chains, Link, PackageSet, RecipeId};
 use serde_json::{Value, json};
@@ -97,14 +98,23 @@ pub fn licenses(set: &PackageSet, licensed: &Licensed, findings: &[Finding]) -> 
 
 /// `search`: the nearest first.
 pub fn hits(hits: &[Hit], near: Option<&str>) -> String {
-    let hit = |hit: &Hit| {
-        json!({
-            "pname": hit.recipe.pname.to_string(),
-            "version": hit.recipe.version.to_string(),
-            "layer": hit.recipe.layer,
-            "file": hit.recipe.file.path,
-            "description": hit.recipe.meta.description,
-        })
-    };
-    text(&json!({ "format": 1, "recipes": hits.iter().map(hit).collect::<Vec<_>>(), "did_you_mean": near }))
+    let found: Vec<Value> = hits.iter().map(|hit| listed(&hit.recipe)).collect();
+    text(&json!({ "format": 1, "recipes": found, "did_you_mean": near }))
+}
+
+/// `list`.
+pub fn list(recipes: &[&Recipe], findings: &[Finding]) -> String {
+    let listed: Vec<Value> = recipes.iter().map(|recipe| listed(recipe)).collect();
+    text(&json!({ "format": 1, "recipes": listed, "findings": doubts(findings) }))
+}
+
+/// A recipe, so that it can be found again.
+fn listed(recipe: &Recipe) -> Value {
+    json!({
+        "pname": recipe.pname.to_string(),
+        "version": recipe.version.to_string(),
+        "layer": recipe.layer,
+        "file": recipe.file.path,
+        "description": recipe.meta.description,
+    })
 }
