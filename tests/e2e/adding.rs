@@ -256,3 +256,18 @@ fn a_file_that_is_in_the_way_is_replaced_only_by_force() {
     world.ok(&["add", "app", "--dir", "elsewhere", "--force"]);
     assert!(world.read("elsewhere/app.toml").contains("version = \"2.0\""));
 }
+
+#[test]
+fn a_name_that_is_mistyped_is_looked_for_on_the_index() {
+    let world = World::empty();
+    for version in ["1.0", "1.1", "2.0"] {
+        world.index.publish(&Project::new("requests", version));
+    }
+    // Somebody waits for slips.
+    world.index.publish(&Project::new("reqeuts", "9.0"));
+    let told = world.fails(2, &["add", "reqeusts"]).to_string();
+    assert!(told.contains("there is no project `reqeusts`\n"), "{told}");
+    assert!(told.contains("hint: did you mean `requests`?"), "{told}");
+    let told = world.fails(2, &["add", "quite-another"]).to_string();
+    assert!(told.contains("hint: no configured index has `quite-another`"), "{told}");
+}

@@ -19,6 +19,7 @@ use recipes::target::Target;
 use super::asked::{check_day, targets, wishes};
 use super::draft::{Draft, Prebuilt, Purpose};
 use super::market::{Form, Market, Terms, is_strangers, unusable};
+use super::near;
 use super::promised::{self, Lock};
 use super::view::View;
 use super::wheels;
@@ -354,7 +355,8 @@ impl Work<'_, '_> {
         let absent = sentences.iter().find_map(|s| s.strip_prefix("there is no project `"));
         if let Some(name) = absent.map(|name| name.trim_end_matches('`')) {
             let known = self.recipes.iter().map(|r| r.pname.as_ref());
-            error = error.hint(match recipes::diag::did_you_mean(name, known) {
+            let near = recipes::diag::did_you_mean(name, known).map(str::to_owned);
+            error = error.hint(match near.or_else(|| near::near(self.market, name)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("no configured index has `{name}`: look at how it is written"),
             });

@@ -10,6 +10,7 @@ mod license;
 mod market;
 mod named;
 mod native;
+mod near;
 mod promised;
 mod sdist;
 pub(super) mod source;
