@@ -175,3 +175,34 @@ fn what_is_locked_as_a_wheel_is_taken_prebuilt_and_what_is_for_others_is_left_ou
     assert!(world.read("recipes/core.toml").contains("file = \"core-1.0-py3-none-any.whl\""));
     assert!(output.contains("note: closed 1.0 has no sdist, and no wheel for this interpreter"), "{output}");
 }
+
+#[test]
+fn what_only_other_pythons_need_is_left_out_and_a_lock_for_others_is_told_of() {
+    let world = world();
+    world.index.publish(&Project::new("core", "1.0"));
+    world.index.publish(&Project::new("later", "1.0"));
+    let package = |name: &str| {
+        format!("[[package]]\nname = \"{name}\"\nversion = \"1.0\"\nsource = {{ registry = \"ours\" }}\n")
+    };
+    let lock = |pythons: &str| {
+        format!(
+            "version = 1\nrequires-python = \"{pythons}\"\n[[package]]\nname = \"mine\"\n\
+             source = {{ editable = \".\" }}\ndependencies = [\n  {{ name = \"core\" }},\n  \
+             {{ name = \"later\", marker = \"python_version >= '4'\" }},\n]\n{}{}",
+            package("core"),
+            package("later")
+        )
+    };
+    world.write("uv.lock", lock(">=4"));
+    let output = world.fails(2, &["import", "uv.lock"]).to_string();
+    assert!(output.contains("error: uv.lock:2: this was locked for Python >=4\n"), "{output}");
+    assert!(output.contains("hint: take another interpreter with --python"), "{output}");
+    assert!(recipes(&world).is_empty());
+    world.write("uv.lock", lock(">=3"));
+    let output = world.ok(&["import", "uv.lock"]).to_string();
+    assert_eq!(recipes(&world), ["core.toml", "toy.toml"]);
+    assert!(
+        output.contains("later==1.0; python_full_version >= '4' is not for this interpreter"),
+        "{output}"
+    );
+}

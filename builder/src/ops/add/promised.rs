@@ -35,6 +35,7 @@ pub struct Held {
 /// Of what is asked for, what is for these interpreters; its promises are
 /// kept by the index. What the set has needs no promise.
 pub fn admit(market: &Market<'_>, lock: &Lock, targets: &[Target], set: &[Arc<Recipe>]) -> Result<Held> {
+    for_these(lock, targets)?;
     let all: Vec<&Requirement> = lock.locked.wanted.iter().map(|w| &w.requirement).collect();
     market.expect(&all);
     let (mut held, mut broken) = (Held::default(), BTreeSet::new());
@@ -69,6 +70,19 @@ pub fn admit(market: &Market<'_>, lock: &Lock, targets: &[Target], set: &[Arc<Re
     let mut error = Error::new(Kind::Hash, format!("the index has other files than {} promises", lock.said));
     error.causes.extend(broken);
     Err(error.hint("look at who changed what; then lock the versions anew"))
+}
+
+/// A lock file for other Pythons has nothing to say of these.
+fn for_these(lock: &Lock, targets: &[Target]) -> Result<()> {
+    for (pythons, place) in &lock.locked.pythons {
+        if let Some(target) = targets.iter().find(|t| !t.satisfies(pythons)) {
+            let at = format!("{}:{}", place.file.path, place.line_col().0);
+            return Err(Error::input(format!("{at}: this was locked for Python {pythons}"))
+                .because(format!("this is {}", target.describe()))
+                .hint("take another interpreter with --python, or lock for this one"));
+        }
+    }
+    Ok(())
 }
 
 enum Verdict {

@@ -9,6 +9,7 @@ mod pdm;
 mod poetry;
 mod pylock;
 mod pyproject;
+mod reach;
 pub mod requirements;
 mod table;
 #[cfg(test)]
@@ -21,7 +22,8 @@ use std::sync::Arc;
 use super::Todo;
 use crate::codes;
 use crate::diag::{Finding, Place, SourceFile};
-use crate::name::{PackageName, Requirement, Sha256, Version};
+use crate::name::{PackageName, Requirement, Sha256, Version, VersionSpecifiers};
+use crate::node::Table;
 
 pub use requirements::Files;
 
@@ -93,6 +95,8 @@ pub struct Locked {
     pub todos: Vec<Todo>,
     /// Why it cannot be read as what it is.
     pub findings: Vec<Finding>,
+    /// The Pythons it was made for, and where that is said.
+    pub pythons: Vec<(VersionSpecifiers, Place)>,
     /// A package may be for another platform though no marker says so.
     pub loose: bool,
     /// It is meant to have all that is needed.
@@ -109,6 +113,7 @@ impl Locked {
         }
         self.todos.extend(other.todos);
         self.findings.extend(other.findings);
+        self.pythons.extend(other.pythons);
         self.loose |= other.loose;
         self.whole |= other.whole;
     }
@@ -123,6 +128,13 @@ impl Locked {
                 self.promises.insert(named, promise);
             }
         }
+    }
+
+    /// Heeds which Pythons it was made for; words that are not PEP 440's
+    /// (`^3.9`) say nothing that its packages do not say again.
+    fn for_python(&mut self, table: &Table, key: &str) {
+        let said = table.get(key).and_then(|node| Some((node.as_str()?.parse().ok()?, node.place.clone())));
+        self.pythons.extend(said);
     }
 
     fn todo(&mut self, place: &Place, attribute: &str, why: &str) {

@@ -26,6 +26,12 @@ pub fn read(table: &Table, start: &Place, locked: &mut Locked) {
         None => return locked.findings.push(unknown_version(start.clone(), None, SUPPORTED)),
     }
     locked.loose = true;
+    let places: Vec<&Table> =
+        metadata.into_iter().flat_map(|m| tables(m, "targets").map(|(t, _)| t)).collect();
+    // Several are for one Python each, or for one platform.
+    if let [one] = *places {
+        locked.for_python(one, "requires_python");
+    }
     for (package, at) in tables(table, "package") {
         let Some(name) = text(package, "name", at, locked) else { continue };
         if ["git", "hg", "svn", "bzr", "url", "path"].iter().any(|key| package.get(key).is_some()) {

@@ -23,6 +23,7 @@ pub fn read(table: &Table, start: &Place, locked: &mut Locked) {
         None => return locked.findings.push(unknown_version(start.clone(), None, SUPPORTED)),
     }
     locked.loose = true;
+    metadata.into_iter().for_each(|metadata| locked.for_python(metadata, "python-versions"));
     let aside = metadata.and_then(|m| m.table("files"));
     let extras = extras(table);
     for (package, at) in tables(table, "package") {

@@ -17,6 +17,7 @@ pub fn read(table: &Table, start: &Place, locked: &mut Locked) {
         }
         None => return locked.findings.push(unknown_version(start.clone(), None, "\"1.0\"")),
     }
+    locked.for_python(table, "requires-python");
     for (package, at) in tables(table, "packages") {
         let Some(name) = text(package, "name", at, locked) else { continue };
         if ["vcs", "directory", "archive"].iter().any(|key| package.get(key).is_some()) {

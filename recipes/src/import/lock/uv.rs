@@ -6,9 +6,12 @@
 use std::collections::BTreeMap;
 
 use super::table::{Pin, listed, pin, tables, text, texts};
-use super::{ELSEWHERE, Locked, unknown_version};
+use super::{ELSEWHERE, Locked, reach, unknown_version};
 use crate::diag::Place;
 use crate::node::{Table, Value};
+
+/// Sources of the projects that the file is of.
+const OWN: [&str; 2] = ["editable", "virtual"];
 
 /// Reads the table of a file.
 pub fn read(table: &Table, start: &Place, locked: &mut Locked) {
@@ -20,13 +23,19 @@ pub fn read(table: &Table, start: &Place, locked: &mut Locked) {
         None => return locked.findings.push(unknown_version(start.clone(), None, "1")),
     }
     locked.loose = true;
+    locked.for_python(table, "requires-python");
     let extras = extras(table);
+    let from_index = |package: &Table| package.table("source").is_some_and(|s| s.str("registry").is_some());
+    let own = |package: &Table| {
+        let own = |source: &Table| OWN.iter().any(|key| source.str(key).is_some());
+        package.table("source").is_some_and(own)
+    };
+    let when = reach::conditions(table, &own, &extras);
     for (package, at) in tables(table, "package") {
         let Some(name) = text(package, "name", at, locked) else { continue };
-        let source = package.table("source");
-        if source.is_none_or(|source| source.str("registry").is_none()) {
-            let own = source
-                .is_some_and(|source| ["editable", "virtual"].iter().any(|key| source.str(key) == Some(".")));
+        if !from_index(package) {
+            let source = package.table("source");
+            let own = source.is_some_and(|source| OWN.iter().any(|key| source.str(key) == Some(".")));
             let why = if own { "it is the project itself: `path` in [source] takes it" } else { ELSEWHERE };
             locked.todo(at, name, why);
             continue;
@@ -38,7 +47,7 @@ pub fn read(table: &Table, start: &Place, locked: &mut Locked) {
             name: name.to_owned(),
             version: version.to_owned(),
             extras: extras.get(name).cloned().unwrap_or_default(),
-            markers: texts(package, "resolution-markers"),
+            markers: reach::both(texts(package, "resolution-markers"), when.get(&(name, Some(version)))),
             files: listed(&files),
         };
         pin(at, &wanted, locked);
