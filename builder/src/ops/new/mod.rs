@@ -299,7 +299,12 @@ fn remarks(read: &Read, (name, application): (&PackageName, bool)) -> Vec<String
     for app in &read.apps {
         let what = format!("{} application `{}` ({})", app.framework.title(), app.object, app.place);
         let way = match application {
-            true => format!("`wheelwright build {name}` puts its executables into result/bin"),
+            true if !read.told.scripts.is_empty() => {
+                format!("`wheelwright build {name}` puts its executables into result/bin")
+            }
+            true => "it has no executable, which is what an application is for: add one to the project, or \
+                     leave --application out"
+                .to_owned(),
             false => format!("`{}` serves it", app.command(name.as_ref())),
         };
         out.push(format!("found the {what}: {way}"));

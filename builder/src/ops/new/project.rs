@@ -66,8 +66,18 @@ impl Told {
     /// Requirements, of an extra if one is named.
     pub fn needs(&mut self, texts: &[String], extra: Option<&str>) {
         for text in texts {
+            let text = match addressed(text) {
+                None => text.clone(),
+                Some((name, marker)) => {
+                    self.notes.push(format!(
+                        "{name} is wanted from an address of its own: a recipe asks for a name, so write one \
+                         of that name with `git` or `url` in [source]"
+                    ));
+                    format!("{name}{marker}")
+                }
+            };
             let text = match (extra, text.split_once(';')) {
-                (None, _) => text.clone(),
+                (None, _) => text,
                 (Some(extra), None) => format!("{text} ; extra == '{extra}'"),
                 (Some(extra), Some((what, when))) => {
                     format!("{what}; ({}) and extra == '{extra}'", when.trim())
@@ -76,6 +86,15 @@ impl Told {
             self.say("Requires-Dist", &text);
         }
     }
+}
+
+/// Of a direct reference (PEP 508: `name @ address ; marker`) the name with its
+/// extras, and the marker with its semicolon.
+fn addressed(text: &str) -> Option<(&str, String)> {
+    let (name, rest) = text.split_once('@')?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "._-[], ".contains(c);
+    let marker = rest.split_once(" ;").map_or_else(String::new, |(_, marker)| format!(" ;{marker}"));
+    name.chars().all(is_name).then(|| (name.trim(), marker))
 }
 
 /// Reads a project; nothing where there is none of the three files.

@@ -301,3 +301,35 @@ fn a_folder_s_name_becomes_a_project_s() {
         assert_eq!(name_of(base), name);
     }
 }
+
+#[test]
+fn what_is_wanted_from_an_address_is_asked_for_by_name() {
+    let pyproject = "[build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n\
+        [project]\nname = \"Shop\"\nversion = \"1.2\"\ndependencies = [\n  \
+        \"core[fast] @ git+https://git.test/core@main ; python_version >= '3.9'\",\n  \
+        \"near@file:///here\", \"mail>1\",\n]\n\
+        [project.optional-dependencies]\nmore = [\"far @ https://files.test/far-1.0.zip\"]\n";
+    let all = told(&[("pyproject.toml", pyproject)]).unwrap();
+    let needs: Vec<&str> = all.headers.lines().filter_map(|l| l.strip_prefix("Requires-Dist: ")).collect();
+    let core = "core[fast] ; python_version >= '3.9'";
+    assert_eq!(needs, [core, "near", "mail>1", "far ; extra == 'more'"]);
+    assert_eq!(all.notes.len(), 3);
+    assert!(all.notes[0].starts_with("core[fast] is wanted from an address of its own: "), "{:?}", all.notes);
+}
+
+#[test]
+fn an_application_without_executables_is_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let pyproject =
+        "[build-system]\nrequires = [\"flit_core\"]\n[project]\nname = \"shop\"\nversion = \"1\"\n";
+    std::fs::write(dir.path().join("pyproject.toml"), pyproject).unwrap();
+    std::fs::write(dir.path().join("shop.py"), "from flask import Flask\napp = Flask(__name__)\n").unwrap();
+    let names = vec!["pyproject.toml".to_owned(), "shop.py".to_owned()];
+    let mut read = Read::of((dir.path(), names), "shop", "shop").unwrap();
+    let name: PackageName = "shop".parse().unwrap();
+    let told = |read: &Read, application| remarks(read, (&name, application)).remove(0);
+    assert!(told(&read, true).ends_with("or leave --application out"), "{}", told(&read, true));
+    assert!(told(&read, false).ends_with(" serves it"), "{}", told(&read, false));
+    read.told.scripts.push("shop".to_owned());
+    assert!(told(&read, true).ends_with("puts its executables into result/bin"), "{}", told(&read, true));
+}
