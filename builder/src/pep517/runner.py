@@ -49,25 +49,45 @@ def begin_again():
 
 
 def compress_fast(folder):
-    """The caller writes every wheel anew: what is compressed into `folder` is
+    """The caller writes every wheel anew: what is compressed into the wheel is
     read once and need not be small, unless there is much of it. Only the size
     of that file changes."""
+    import tempfile
     import zipfile
 
     writer = getattr(zipfile, "_ZipWriteFile", None)
     begin = getattr(writer, "__init__", None)
     if begin is None:
         return
+    temporary = os.path.abspath(tempfile.gettempdir())
+
+    def is_wheel(archive):
+        known = getattr(archive, "_wheelwright", None)
+        if known is None:
+            known = archive._wheelwright = leads_to_wheel(archive.fp, folder, temporary)
+        return known
 
     def start(self, archive, member, *more, **named):
-        name = getattr(archive.fp, "name", None)
-        inside = isinstance(name, str) and os.path.dirname(os.path.abspath(name)) == folder
-        if inside and member.compress_type == zipfile.ZIP_DEFLATED:
+        if member.compress_type == zipfile.ZIP_DEFLATED and is_wheel(archive):
             if getattr(member, "_compresslevel", 0) is None:
                 member._compresslevel = 1 if member.file_size > MUCH else 0
         begin(self, archive, member, *more, **named)
 
     writer.__init__ = start
+
+
+def leads_to_wheel(file, folder, temporary):
+    """Whether an open file is the wheel that is being built: it lies in the
+    folder for wheels or, as most backends have it, in a new folder there, or
+    it is a temporary file that will be moved there."""
+    name = getattr(file, "name", None)
+    try:
+        # Of what was opened by its descriptor, that is the name.
+        path = os.readlink("/proc/self/fd/{}".format(name)) if isinstance(name, int) else os.path.abspath(name)
+    except (OSError, TypeError, ValueError):
+        return False
+    beneath = path.startswith(folder + os.sep)
+    return beneath or (isinstance(name, int) and path.endswith(".whl") and os.path.dirname(path) == temporary)
 
 
 def read_toml(path):

@@ -174,6 +174,45 @@ fn an_in_tree_backend_builds_on_every_python() {
 }
 
 #[test]
+fn the_wheel_alone_is_not_compressed_on_every_python() {
+    // As setuptools, flit and the others open it; then something else that is zipped.
+    let backend = r#"
+import os, tempfile, zipfile
+def fill(file):
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("small"), b"x" * 5000, zipfile.ZIP_DEFLATED)
+        archive.writestr("large", b"x" * 2000000)
+    with zipfile.ZipFile(file) as archive:
+        small, large = archive.infolist()
+        assert archive.read("small") == b"x" * 5000 and archive.testzip() is None
+        return small.compress_size >= 5000, large.compress_size > 100000
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    name = "demo-1.0-py3-none-any.whl"
+    print("plain", fill(os.path.join(directory, name)))
+    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=directory) as inner:
+        print("inner", fill(os.path.join(inner, name)))
+    for where in (directory, None):
+        fd, path = tempfile.mkstemp(suffix=".whl", dir=where)
+        with open(fd, "w+b") as file:
+            print("temporary", fill(file))
+    with open(tempfile.mkstemp(suffix=".zip")[0], "w+b") as file:
+        print("other", fill(file))
+    print("other", fill("data.zip"), fill("data.whl"))
+    return name
+"#;
+    for python in pythons() {
+        let (answer, log) = build_with(&python, backend, &spec());
+        answer.unwrap_or_else(|e| panic!("{}: {e:?}\n{log}", python.display()));
+        let fast = "(True, False)";
+        let other = "other (False, False)";
+        let said = format!(
+            "plain {fast}\ninner {fast}\ntemporary {fast}\ntemporary {fast}\n{other}\n{other} (False, False)\n"
+        );
+        assert_eq!(log, said, "{}", python.display());
+    }
+}
+
+#[test]
 fn a_build_ends_as_an_interpreter_does_on_every_python() {
     let late = "\
 import atexit, gc, threading, time
