@@ -3,11 +3,12 @@
 //! Knows how to read them once and pass them as values. Must never know anything
 //! else in the crate (but how to say an error).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, IoContext as _, Result};
@@ -17,6 +18,9 @@ use crate::error::{Error, IoContext as _, Result};
 #[derive(Clone)]
 pub struct Ambient {
     env: BTreeMap<OsString, OsString>,
+    /// The names that were asked for, by any clone; nothing once all of the
+    /// environment was.
+    asked: Arc<Mutex<Option<BTreeSet<OsString>>>>,
     /// The working folder, absolute.
     pub cwd: PathBuf,
     /// The wall clock at the start. Times inside a run are measured from here.
@@ -80,6 +84,7 @@ impl Ambient {
             args: std::env::args_os().collect(),
             umask: umask.as_raw_mode(),
             root: PathBuf::from("/"),
+            asked: Arc::new(Mutex::new(Some(BTreeSet::new()))),
             env,
         })
     }
@@ -90,6 +95,7 @@ impl Ambient {
     pub fn made_up(dir: &Path) -> Self {
         Self {
             env: BTreeMap::new(),
+            asked: Arc::new(Mutex::new(Some(BTreeSet::new()))),
             cwd: dir.to_owned(),
             now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600),
             cpus: 2,
@@ -124,12 +130,24 @@ impl Ambient {
 
     /// A variable; one that is empty or not UTF-8 counts as not set.
     pub fn var(&self, name: &str) -> Option<&str> {
-        self.env.get(OsStr::new(name)).and_then(|v| v.to_str()).filter(|v| !v.is_empty())
+        self.var_os(name).and_then(|v| v.to_str()).filter(|v| !v.is_empty())
     }
 
     /// A variable as it is.
     pub fn var_os(&self, name: &str) -> Option<&OsStr> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(names) = asked.as_mut().filter(|names| !names.contains(OsStr::new(name))) {
+            names.insert(name.into());
+        }
         self.env.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    /// The names of all variables that were asked for so far, whether they are
+    /// set or not: what was done since the start rests on no other. Nothing
+    /// where all of the environment was asked for.
+    pub fn asked(&self) -> Option<Vec<String>> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.as_ref()?.iter().map(|name| name.to_str().map(str::to_owned)).collect()
     }
 
     /// A variable that names a path, made absolute; `~/` is the home folder.
@@ -139,6 +157,7 @@ impl Ambient {
 
     /// The whole environment, for the few children that are the user's own.
     pub fn vars(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.env.iter().map(|(k, v)| (k.as_os_str(), v.as_os_str()))
     }
 
@@ -275,6 +294,16 @@ mod tests {
         let ambient = Ambient::made_up(Path::new("/h")).with_var("TOKEN", "hunter2");
         let text = format!("{ambient:?}");
         assert!(text.contains("TOKEN") && !text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn it_is_known_which_variables_were_asked_for() {
+        let ambient = Ambient::made_up(Path::new("/h")).with_var("B", "1").with_var("C", "2");
+        let other = ambient.clone();
+        assert_eq!((other.var("B"), ambient.path_var("A")), (Some("1"), None));
+        assert_eq!(ambient.asked().unwrap(), ["A", "B"], "C was never looked at");
+        assert_eq!(other.vars().count(), 2);
+        assert_eq!(ambient.asked(), None, "all of them were");
     }
 
     #[test]

@@ -34,6 +34,20 @@ impl StepKind {
     /// How many kinds there are.
     pub const COUNT: usize = Self::App as usize + 1;
 
+    /// All of them, in the order of a plan.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Fetch,
+        Self::Source,
+        Self::Build,
+        Self::Finish,
+        Self::Install,
+        Self::Verify,
+        Self::Imports,
+        Self::Check,
+        Self::Env,
+        Self::App,
+    ];
+
     /// The word used in keys, messages and history.
     pub fn word(self) -> &'static str {
         match self {

@@ -25,6 +25,7 @@ mod output;
 mod policy;
 mod project;
 mod real;
+mod remembered;
 #[path = "../support/server.rs"]
 mod server;
 mod stopping;

@@ -3,6 +3,7 @@
 //! Knows their flags and how their results are told. Must never decide what
 //! is built.
 
+use std::fmt::Debug;
 use std::path::Path;
 
 use super::args::{BuildArgs, CheckArgs, Common, GoalArgs, RunFlags};
@@ -14,6 +15,7 @@ use crate::event::{Event, Failure};
 use crate::ops::accept::accept_hashes;
 use crate::ops::build::{self, Built, Planned, Prepared, Request};
 use crate::ops::goals::Everything;
+use crate::ops::remembered::{Answer, Question};
 use crate::ops::report::{Report, junit, markdown, wire};
 use crate::ops::result;
 use crate::plan::Depth;
@@ -44,6 +46,11 @@ pub fn build(ambient: &Ambient, common: &Common, args: &BuildArgs) -> Outcome {
     if args.dry_run {
         return super::reading::show_plan(ambient, common, &request);
     }
+    // Wheels that are copied are copied each time.
+    let question = if args.wheel_dir.is_some() { None } else { question(ambient, common, &("build", args)) };
+    if let Some(answer) = ask(ambient, question.as_ref(), &mut request) {
+        return told(ambient, common, &args.flags, answer);
+    }
     let out = ambient.absolute(&args.out_link);
     let wheel_dir = args.wheel_dir.as_ref().map(|dir| ambient.absolute(dir));
     let check = |planned: &Planned| {
@@ -68,6 +75,9 @@ pub fn build(ambient: &Ambient, common: &Common, args: &BuildArgs) -> Outcome {
         built.report.troubles.extend(troubles.into_iter().map(Failure::from));
     }
     built.report.start_up = result::start_up(&planned, &built);
+    if let Some(question) = &question {
+        question.remember(&planned, &built, None);
+    }
     planned.leave();
     finish(ambient, common, &args.flags, &mut built.report)
 }
@@ -78,9 +88,48 @@ pub fn check(ambient: &Ambient, common: &Common, args: &CheckArgs) -> Outcome {
     if args.deps {
         request.tests = Tests::Dependencies;
     }
+    let question = question(ambient, common, &("check", args));
+    if let Some(answer) = ask(ambient, question.as_ref(), &mut request) {
+        return told(ambient, common, &args.flags, answer);
+    }
     match run(ambient, common, (&request, &args.flags), &|_| Ok(()))? {
-        Ran::Done(mut done) => finish(ambient, common, &args.flags, &mut done.1.report),
+        Ran::Done(done) => {
+            let (planned, mut built) = *done;
+            if let Some(question) = &question {
+                question.remember(&planned, &built, None);
+            }
+            planned.leave();
+            finish(ambient, common, &args.flags, &mut built.report)
+        }
         Ran::Refused(kind) => Ok(Some(kind)),
+    }
+}
+
+/// What is asked, where a run that had nothing to do may have answered it.
+pub fn question(ambient: &Ambient, common: &Common, asked: &dyn Debug) -> Option<Question> {
+    // Who asks to look again wants no memory.
+    if common.refresh { None } else { Question::of(ambient, &(common, asked)) }
+}
+
+/// The answer of a run before, if all is as it was then.
+pub fn ask(ambient: &Ambient, question: Option<&Question>, request: &mut Request) -> Option<Answer> {
+    let (store, answer) = question?.ask(ambient, request.settings.store.as_ref());
+    request.settings.opened = store;
+    answer
+}
+
+/// Tells what a run before told.
+fn told(ambient: &Ambient, common: &Common, flags: &RunFlags, mut answer: Answer) -> Outcome {
+    check_reports(flags)?;
+    show_answer(common, &answer);
+    finish(ambient, common, flags, &mut answer.report)
+}
+
+/// What [`show_doubts`] showed.
+pub fn show_answer(common: &Common, answer: &Answer) {
+    if !common.quiet {
+        answer.warnings.iter().for_each(|warning| print::talk_text(warning));
+        show_left_out(&answer.left_out);
     }
 }
 
@@ -148,9 +197,13 @@ pub fn run(
 pub fn show_doubts(common: &Common, planned: &Planned) {
     show_findings(common, &planned.findings);
     if !common.quiet {
-        for (name, reason) in &planned.left_out {
-            print::talk(&format!("left out {name}: {reason}"));
-        }
+        show_left_out(&planned.left_out);
+    }
+}
+
+fn show_left_out(all: &[(String, String)]) {
+    for (name, reason) in all {
+        print::talk(&format!("left out {name}: {reason}"));
     }
 }
 

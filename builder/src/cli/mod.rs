@@ -150,6 +150,7 @@ pub fn settings(common: &Common, keep_failed: bool) -> Result<Settings> {
         refresh: common.refresh,
         keep_failed,
         no_warm: common.no_warm,
+        opened: None,
     })
 }
 

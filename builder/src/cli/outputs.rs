@@ -3,13 +3,16 @@
 //! Knows their flags and how their results are told. Must never decide what
 //! an environment holds.
 
+use std::path::Path;
+
 use super::args::{Common, EnvArgs, GoalArgs, RunArgs, RunFlags};
-use super::making::{Ran, finish, request, run as build};
+use super::making::{Ran, ask, finish, question, request, run as build, show_answer};
 use super::{Outcome, print};
 use crate::ambient::Ambient;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Result};
 use crate::ops::environments;
 use crate::plan::Depth;
+use crate::store::Store;
 use recipes::set::Tests;
 
 /// `wheelwright env`.
@@ -53,6 +56,14 @@ pub fn run(ambient: &Ambient, common: &Common, args: &RunArgs) -> Outcome {
     };
     let mut request = request(common, &goals, &flags)?;
     request.joined = true;
+    let question = question(ambient, common, &("run", &args.packages));
+    if let Some(answer) = ask(ambient, question.as_ref(), &mut request)
+        && let (Some(store), Some(name)) = (&request.settings.opened, &answer.place)
+        && let Some(place) = store.env(name)?
+    {
+        show_answer(common, &answer);
+        return Err(become_command(ambient, store, &place, &args.command)?);
+    }
     let (planned, built) = match build(ambient, common, (&request, &flags), &|_| Ok(()))? {
         Ran::Done(done) => *done,
         Ran::Refused(kind) => return Ok(Some(kind)),
@@ -62,12 +73,19 @@ pub fn run(ambient: &Ambient, common: &Common, args: &RunArgs) -> Outcome {
         return Ok(Some(kind));
     }
     let place = environments::frozen(&planned, &built)?;
-    planned.machines.store.hold_through_exec()?;
-    // Only comes back when the command could not be started.
-    let error = crate::exec::become_command(&place.join("bin"), &args.command, ambient.umask, ambient.vars());
+    if let Some(question) = &question {
+        question.remember(&planned, &built, Some(&place));
+    }
+    Err(become_command(ambient, &planned.machines.store, &place, &args.command)?)
+}
+
+/// Only comes back when the command could not be started: with why.
+fn become_command(ambient: &Ambient, store: &Store, place: &Path, command: &[String]) -> Result<Error> {
+    store.hold_through_exec()?;
+    let error = crate::exec::become_command(&place.join("bin"), command, ambient.umask, ambient.vars());
     let missing = error.kind() == std::io::ErrorKind::NotFound;
-    let told = Error::new(Kind::Input, format!("failed to start `{}`", args.command[0])).because(error);
-    Err(match missing {
+    let told = Error::new(Kind::Input, format!("failed to start `{}`", command[0])).because(error);
+    Ok(match missing {
         true => told.hint("it is neither in the environment nor on PATH"),
         false => told,
     })

@@ -2,6 +2,7 @@
 //!
 //! Knows the order: load, close, prepare, plan, run, link. Must never print.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use recipes::diag::{Finding, Severity};
@@ -38,6 +39,8 @@ pub struct Planned {
     pub findings: Vec<Finding>,
     /// What was left out, with the reason.
     pub left_out: Vec<(String, String)>,
+    /// The recipes that the goals need, themselves among them.
+    pub needed: BTreeSet<RecipeId>,
     /// Sources and patches.
     pub local: Local,
     /// The plan.
@@ -130,6 +133,7 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
             results: request.results,
             findings,
             left_out: wanted.left_out,
+            needed,
             local,
             plan,
         }))),
@@ -296,6 +300,7 @@ mod tests {
                 refresh: false,
                 keep_failed: false,
                 no_warm: false,
+                opened: None,
             },
             fail_fast: false,
         }

@@ -4,7 +4,7 @@
 //! Knows package managers' lists, headers and pkg-config files. Must never
 //! start a process or install anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -230,7 +230,7 @@ pub fn missing<'r>(ambient: &Ambient, recipes: impl IntoIterator<Item = &'r Reci
         let builds = external.build_requires.iter().chain(&external.host_requires).map(|named| (named, true));
         let runs = external.dependencies.iter().map(|named| (named, false));
         for ((name, place), builds) in builds.chain(runs) {
-            let bare = name.split(['@', '>', '<', '=', ' ', ';']).next().unwrap_or(name);
+            let bare = bare(name);
             let known = KNOWN.iter().find(|k| k.name == bare);
             let look =
                 || known.map_or_else(|| generic_present(ambient, bare), |known| present(ambient, known));
@@ -263,8 +263,11 @@ fn not_there(recipe: &Recipe, (bare, known, builds): (&str, Option<&Known>, bool
 /// A program where builds see the host's: the user's own PATH and `/usr/local`
 /// are shown to none.
 pub fn program(ambient: &Ambient, name: &str) -> Option<PathBuf> {
-    let folders = ["usr/bin", "bin"].map(|folder| ambient.machine(folder));
-    folders.into_iter().map(|folder| folder.join(name)).find(|file| is_program(file))
+    program_places(ambient, name).into_iter().find(|file| is_program(file))
+}
+
+fn program_places(ambient: &Ambient, name: &str) -> [PathBuf; 2] {
+    ["usr/bin", "bin"].map(|folder| ambient.machine(folder).join(name))
 }
 
 fn present(ambient: &Ambient, known: &Known) -> bool {
@@ -275,12 +278,56 @@ fn present(ambient: &Ambient, known: &Known) -> bool {
 
 /// A name outside the table: a program, a header or a pkg-config module of it.
 fn generic_present(ambient: &Ambient, name: &str) -> bool {
+    let [program_name, header, module, library] = generic(name);
+    program(ambient, &program_name).is_some()
+        || has_header(ambient, &header)
+        || has_module(ambient, &module)
+        || has_module(ambient, &library)
+}
+
+/// The program, header and modules that such a name may mean.
+fn generic(name: &str) -> [String; 4] {
     let what = name.rsplit('/').next().unwrap_or(name);
-    let lib = format!("lib{what}");
-    program(ambient, what).is_some()
-        || has_header(ambient, &format!("{what}.h"))
-        || has_module(ambient, what)
-        || has_module(ambient, &lib)
+    [what.to_owned(), format!("{what}.h"), what.to_owned(), format!("lib{what}")]
+}
+
+/// `virtual:compiler/c@9` -> `virtual:compiler/c`.
+fn bare(name: &str) -> &str {
+    name.split(['@', '>', '<', '=', ' ', ';']).next().unwrap_or(name)
+}
+
+/// All that [`missing`] and [`identity`] look at for these recipes: while
+/// nothing of it changes, they say the same.
+pub fn looked<'r>(ambient: &Ambient, recipes: impl IntoIterator<Item = &'r Recipe>) -> Vec<PathBuf> {
+    let named = |recipe: &'r Recipe| {
+        let external = &recipe.external;
+        let all = external.build_requires.iter().chain(&external.host_requires).chain(&external.dependencies);
+        all.map(|(name, _)| bare(name))
+    };
+    let names: BTreeSet<&str> = recipes.into_iter().flat_map(named).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let mut paths: Vec<PathBuf> = PACKAGE_LISTS.iter().map(|name| ambient.machine(name)).collect();
+    paths.extend(TOOLS.iter().flat_map(|tool| program_places(ambient, tool)));
+    for name in names {
+        match KNOWN.iter().find(|known| known.name == name) {
+            Some(known) => {
+                paths.extend(known.programs.iter().flat_map(|p| program_places(ambient, p)));
+                paths.extend(known.headers.iter().flat_map(|h| header_places(ambient, h)));
+                paths.extend(known.modules.iter().flat_map(|m| module_places(ambient, m)));
+            }
+            None => {
+                let [program, header, module, library] = generic(name);
+                paths.extend(program_places(ambient, &program));
+                paths.extend(header_places(ambient, &header));
+                paths.extend([module, library].iter().flat_map(|m| module_places(ambient, m)));
+            }
+        }
+    }
+    // What folders for other machines there are is read from these.
+    paths.extend(["usr/include", "usr/lib", "usr/lib64", "usr/share"].map(|base| ambient.machine(base)));
+    paths
 }
 
 fn multiarch(ambient: &Ambient, base: &str) -> Vec<PathBuf> {
@@ -296,14 +343,21 @@ fn multiarch(ambient: &Ambient, base: &str) -> Vec<PathBuf> {
 }
 
 fn has_header(ambient: &Ambient, name: &str) -> bool {
-    multiarch(ambient, "usr/include").iter().any(|d| d.join(name).is_file())
+    header_places(ambient, name).any(|file| file.is_file())
+}
+
+fn header_places(ambient: &Ambient, name: &str) -> impl Iterator<Item = PathBuf> {
+    multiarch(ambient, "usr/include").into_iter().map(move |folder| folder.join(name))
 }
 
 fn has_module(ambient: &Ambient, name: &str) -> bool {
+    module_places(ambient, name).any(|file| file.is_file())
+}
+
+fn module_places(ambient: &Ambient, name: &str) -> impl Iterator<Item = PathBuf> {
     let file = format!("pkgconfig/{name}.pc");
-    ["usr/lib", "usr/lib64", "usr/share"]
-        .iter()
-        .any(|base| multiarch(ambient, base).iter().any(|d| d.join(&file).is_file()))
+    let bases = ["usr/lib", "usr/lib64", "usr/share"].into_iter();
+    bases.flat_map(|base| multiarch(ambient, base)).map(move |folder| folder.join(&file))
 }
 
 #[cfg(test)]

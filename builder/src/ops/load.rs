@@ -5,16 +5,16 @@
 //!
 //! Each file is opened and read once, many side by side. What it parses to is
 //! kept nowhere: with the recipes of the corpus and the base set that is 3 ms
-//! of processor time, in a run that has nothing to do beside the opening of the
-//! store; reading a parse back would save one. So a change is seen whatever
-//! size, time and inode say, and nothing can be stale.
+//! of processor time, beside the opening of the store; reading a parse back
+//! would save one. What was looked at is noted, so that a question that is
+//! asked again can be answered without (`remembered`).
 
+mod looked;
 mod side_by_side;
 mod text;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::FileType;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -25,7 +25,9 @@ use recipes::node;
 use recipes::workspace::{self, Workspace};
 
 use crate::ambient::Ambient;
-use crate::error::{Error, IoContext as _, Result};
+use crate::error::{Error, Result};
+pub use looked::Looked;
+use looked::{clean, entries, steps_up};
 pub use side_by_side::side_by_side;
 use text::text;
 
@@ -38,6 +40,10 @@ const FOREIGN: [&str; 5] = ["pyproject.toml", WORKSPACE_FILE, "Cargo.toml", "uv.
 /// PEP 751 has `pylock.toml` and `pylock.NAME.toml`.
 fn is_foreign(name: &str) -> bool {
     FOREIGN.contains(&name) || name.starts_with("pylock.")
+}
+
+fn may_be_recipe(name: &str) -> bool {
+    name.ends_with(".toml") && !name.starts_with('.') && !is_foreign(name)
 }
 
 /// A folder of recipes is read up to this depth.
@@ -57,6 +63,8 @@ pub struct Loaded {
     pub disk: BTreeMap<String, PathBuf>,
     /// The display paths that the command line named, each with its recipes.
     pub named: Vec<Named>,
+    /// All on disk that it was read from, or that was looked for.
+    pub looked: Vec<Looked>,
 }
 
 /// What one word of the command line stands for.
@@ -131,7 +139,7 @@ pub fn load(ambient: &Ambient, words: &[String]) -> Result<Loaded> {
 
 /// The first part of [`load`]: what says how the machine is to be opened.
 pub fn begin<'a>(ambient: &'a Ambient, words: &'a [String]) -> Result<Begun<'a>> {
-    let mut reader = Reader { ambient, disk: BTreeMap::new(), findings: Vec::new(), no_folder: Vec::new() };
+    let mut reader = Reader::new(ambient);
     let named_paths: Vec<PathBuf> =
         words.iter().filter(|w| is_path(w)).map(|w| place_of(ambient, w)).collect();
     for (path, word) in named_paths.iter().zip(words.iter().filter(|w| is_path(w))) {
@@ -144,7 +152,19 @@ pub fn begin<'a>(ambient: &'a Ambient, words: &'a [String]) -> Result<Begun<'a>>
         Some(path) => path.parent().unwrap_or(Path::new("/")).to_owned(),
         None => ambient.cwd.clone(),
     };
-    let found = start.ancestors().find(|d| d.join(WORKSPACE_FILE).is_file()).map(Path::to_owned);
+    for word in words.iter().filter(|w| is_path(w)) {
+        reader.looked.extend(steps_up(&ambient.absolute(Path::new(word))));
+    }
+    let mut is_root = |d: &&Path| {
+        let file = d.join(WORKSPACE_FILE);
+        let found = file.is_file();
+        // One that is there is read, too.
+        if !found {
+            reader.looked.push(Looked::At(file));
+        }
+        found
+    };
+    let found = start.ancestors().find(&mut is_root).map(Path::to_owned);
     let root = found.clone().unwrap_or(start);
     let workspace = match &found {
         Some(folder) => reader.workspace(&folder.join(WORKSPACE_FILE))?,
@@ -195,7 +215,8 @@ impl Begun<'_> {
             }
         }
         reader.findings.extend(findings);
-        Ok(Loaded { root, workspace, book, findings: reader.findings, disk: reader.disk, named })
+        let Reader { disk, findings, looked, .. } = reader;
+        Ok(Loaded { root, workspace, book, findings, disk, named, looked })
     }
 
     /// The layers, what was named, and what all files but the base set's parse to.
@@ -246,24 +267,6 @@ fn missing(word: &str) -> Error {
         .hint("name a recipe file, a folder of recipes, or a package")
 }
 
-/// A path without `.` and `..`, so that its ancestors are the folders that
-/// really lie above it.
-fn clean(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                // Above a link is what lies above its target.
-                out = std::fs::canonicalize(&out).unwrap_or(out);
-                out.pop();
-            }
-            part => out.push(part),
-        }
-    }
-    out
-}
-
 /// The embedded base set as a layer.
 fn base_layer() -> Layer {
     let files = recipes::base::files()
@@ -282,6 +285,15 @@ struct Reader<'a> {
     findings: Vec<Finding>,
     /// `path` sources whose version was to be read and that are not there.
     no_folder: Vec<(String, Place)>,
+    /// As in [`Loaded`].
+    looked: Vec<Looked>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(ambient: &'a Ambient) -> Self {
+        let (disk, findings, no_folder) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { ambient, disk, findings, no_folder, looked: Vec::new() }
+    }
 }
 
 impl Reader<'_> {
@@ -291,6 +303,7 @@ impl Reader<'_> {
 
     fn workspace(&mut self, path: &Path) -> Result<Workspace> {
         let file = self.text(path)?;
+        self.looked.push(Looked::File(path.to_owned(), Arc::clone(&file)));
         let (workspace, findings) = workspace::parse(&file);
         self.findings.extend(findings);
         Ok(workspace)
@@ -315,6 +328,7 @@ impl Reader<'_> {
         let groups = [("recipes", workspace.recipes.as_slice()), ("overlay", workspace.overlays.as_slice())];
         for (word, folders) in groups {
             for (folder, place) in folders {
+                self.looked.extend(steps_up(&root.join(folder)));
                 let path = clean(&root.join(folder));
                 if !path.is_dir() {
                     let message = format!("there is no folder `{folder}` beside {WORKSPACE_FILE}");
@@ -340,10 +354,12 @@ impl Reader<'_> {
         let file = match text {
             Ok(file) => file,
             Err(error) => {
+                self.looked.push(Looked::Odd);
                 self.unreadable(error, certain);
                 return None;
             }
         };
+        self.looked.push(Looked::File(path.to_owned(), Arc::clone(&file)));
         if !certain && !looks_like_recipe(&file.text) {
             return None;
         }
@@ -360,6 +376,8 @@ impl Reader<'_> {
         let (table, _) = node::read(file);
         let dir = node::path_source_dir(&table)?;
         let folder = path.parent().unwrap_or(Path::new("/")).join(&dir);
+        // What is built of the folder itself rests on more than this file.
+        self.looked.push(Looked::Odd);
         if !folder.is_dir() {
             let place = table.get("source").map(|source| source.place.clone());
             self.no_folder.extend(place.map(|place| (dir, place)));
@@ -394,28 +412,41 @@ impl Reader<'_> {
     fn collect(&mut self, folder: &Path, (declared, depth): (bool, usize), out: &mut Vec<(PathBuf, bool)>) {
         let mut entries = match entries(folder) {
             Ok(entries) => entries,
-            Err(error) => return self.unreadable(error, true),
+            Err(error) => {
+                self.looked.push(Looked::Odd);
+                return self.unreadable(error, true);
+            }
         };
         // Here: to compare whole paths costs many times more.
         entries.sort_unstable_by(|(_, a, _), (_, b, _)| a.cmp(b));
         // A project's own folder holds TOML files of many tools.
         let project = ["pyproject.toml", "setup.py", "setup.cfg"].iter().any(|f| folder.join(f).is_file());
+        let mut names = Vec::with_capacity(entries.len());
         for (path, name, kind) in entries {
-            if name.starts_with('.') {
-                continue;
-            }
-            if kind.is_dir() {
-                // Recipes of a workspace may be sorted into folders, and a
-                // folder with a workspace of its own is not ours, nor is one
-                // that was built.
-                let ours = !path.join(WORKSPACE_FILE).is_file() && !path.join(RESULT_MARK).is_file();
-                if declared && depth < DEEPEST && ours {
+            if kind.is_dir() && !name.starts_with('.') {
+                // Recipes of a workspace may be sorted into folders.
+                if declared && depth < DEEPEST && self.is_ours(&path) {
                     self.collect(&path, (declared, depth + 1), out);
                 }
-            } else if name.ends_with(".toml") && !is_foreign(&name) && !(kind.is_symlink() && path.is_dir()) {
+            } else if may_be_recipe(&name) && !(kind.is_symlink() && path.is_dir()) {
                 out.push((path, declared && !project));
             }
+            // Where a link leads may change without its folder.
+            if kind.is_symlink() {
+                self.looked.push(Looked::At(folder.join(&name)));
+            }
+            names.push((name, kind));
         }
+        self.looked.push(Looked::Folder(folder.to_owned(), names));
+    }
+
+    /// A folder with a workspace of its own is not ours, nor is one that was
+    /// built.
+    fn is_ours(&mut self, folder: &Path) -> bool {
+        let marks = [WORKSPACE_FILE, RESULT_MARK].map(|name| folder.join(name));
+        let ours = !marks.iter().any(|mark| mark.is_file());
+        self.looked.extend(marks.map(Looked::At));
+        ours
     }
 
     fn named(&mut self, path: &Path, alone: bool, extra: &mut Vec<LayerFile>) -> Result<Named> {
@@ -457,20 +488,6 @@ fn looks_like_recipe(text: &str) -> bool {
         let key = l.split('=').next().unwrap_or("").trim();
         l.contains('=') && (key == "pname" || key == "extends")
     })
-}
-
-/// What a folder holds: path, name, and what it is (a link is a link). Names that are not UTF-8 are nobody's recipes.
-fn entries(folder: &Path) -> Result<Vec<(PathBuf, String, FileType)>> {
-    let doing = || format!("failed to read the folder `{}`", folder.display());
-    let mut out = Vec::new();
-    for entry in std::fs::read_dir(folder).doing(doing)? {
-        let entry = entry.doing(doing)?;
-        let kind = entry.file_type().doing(doing)?;
-        if let Ok(name) = entry.file_name().into_string() {
-            out.push((entry.path(), name, kind));
-        }
-    }
-    Ok(out)
 }
 
 #[cfg(test)]

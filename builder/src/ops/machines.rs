@@ -39,6 +39,8 @@ pub struct Settings {
     pub keep_failed: bool,
     /// `--no-warm`.
     pub no_warm: bool,
+    /// That store, where it is open already.
+    pub opened: Option<Store>,
 }
 
 /// Everything opened.
@@ -126,7 +128,10 @@ pub fn target(ambient: &Ambient, settings: &Settings, workspace: &Workspace) -> 
 
 /// Opens everything.
 pub fn open(ambient: &Ambient, settings: &Settings, workspace: &Workspace) -> Result<Machines> {
-    let store = open_store(ambient, settings.store.as_ref())?;
+    let store = match &settings.opened {
+        Some(store) => store.clone(),
+        None => open_store(ambient, settings.store.as_ref())?,
+    };
     let python = settings.python.as_ref().or(workspace.python_default.as_ref());
     let interpreter = interpreter(ambient, &store, python.map(String::as_str))?;
     exec::local::sweep_failed(&failed_folder(&store));

@@ -23,6 +23,7 @@ pub mod new;
 pub mod outdated;
 pub mod prepare;
 pub mod recipes;
+pub mod remembered;
 pub mod report;
 pub mod result;
 pub mod run;

@@ -15,7 +15,7 @@ use crate::ops::beside::Beside;
 use crate::ops::build::{Built, Planned};
 use crate::ops::environments::{closure_members, direct_urls};
 use crate::ops::goals::Goal;
-use crate::ops::steps::env::{bound_name, compile, host, member_parts};
+use crate::ops::steps::env::{bound_name, code_of, compile, host, member_parts};
 use crate::outputs::app;
 use crate::outputs::env::{Style, read_contents};
 use crate::outputs::result::{Spec, WheelBlob, compose, copy_wheel};
@@ -54,6 +54,12 @@ fn installs(planned: &Planned, built: &Built) -> Vec<TreeDigest> {
         }
     }
     trees
+}
+
+/// The byte code of all that the goals need to run, as results hold it.
+pub fn companions(planned: &Planned, built: &Built) -> Vec<PathBuf> {
+    let machines = &planned.machines;
+    installs(planned, built).iter().filter_map(|tree| code_of(machines, tree)).collect()
 }
 
 /// Where the links of a plan's goals go: `result` for one goal, `result-NAME`

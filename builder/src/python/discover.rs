@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use recipes::target::{Target, cpython_tags};
 
-use super::probe::{ask, file_key, linker_key, probe};
+use super::looked::Looked;
+use super::probe::{LINKER_CACHE, ask, file_key, linker_key, probe};
 use super::{Facts, Interpreter, Memo, NEWEST, OLDEST, Search, identity, libraries, platforms, shims};
 use crate::error::{Error, Result};
 
@@ -70,10 +71,19 @@ impl Want {
 pub fn discover(search: &Search, want: Option<&str>, memo: Memo<'_>) -> Result<Interpreter> {
     let want = Want::parse(want, search)?;
     let mut seen: Vec<(PathBuf, String)> = Vec::new();
-    for candidate in candidates(&want, search) {
-        let exe = match resolve(&candidate, search) {
+    let mut looked = Looked::new();
+    for (candidate, plain) in candidates(&want, search) {
+        looked.at(&candidate);
+        if !plain {
+            looked.doubt();
+        }
+        if !candidate.is_file() {
+            continue;
+        }
+        let exe = match resolve(&candidate, search, &mut looked) {
             Ok(exe) => exe,
             Err(why) => {
+                looked.doubt();
                 seen.push((candidate, why));
                 continue;
             }
@@ -82,10 +92,13 @@ pub fn discover(search: &Search, want: Option<&str>, memo: Memo<'_>) -> Result<I
             continue;
         }
         match probe(&exe, memo) {
-            Err(why) => seen.push((exe, why)),
+            Err(why) => {
+                looked.doubt();
+                seen.push((exe, why));
+            }
             Ok(facts) => match objection(&facts, &want) {
                 Some(why) => seen.push((exe, why)),
-                None => return describe(exe, facts, memo),
+                None => return describe(exe, facts, memo, looked),
             },
         }
     }
@@ -118,11 +131,17 @@ fn objection(facts: &Facts, want: &Want) -> Option<String> {
 }
 
 /// Everything about the interpreter at `exe`.
-fn describe(exe: PathBuf, facts: Facts, memo: Memo<'_>) -> Result<Interpreter> {
+fn describe(exe: PathBuf, facts: Facts, memo: Memo<'_>, mut looked: Looked) -> Result<Interpreter> {
     let doing = || format!("failed to ask `{}` what it is", exe.display());
     let wrong = |e: String| Error::environment(doing()).because(e);
     let key = file_key(&exe).map_err(wrong)?;
-    let musl = if facts.libc.is_empty() { libraries::musl_version(&exe) } else { None };
+    let musl = if facts.libc.is_empty() {
+        // What its loader says is asked each time.
+        looked.doubt();
+        libraries::musl_version(&exe)
+    } else {
+        None
+    };
     let threaded = if facts.free_threaded { "t" } else { "" };
     let abi = format!("cp{}{}{threaded}", facts.major, facts.minor);
     let minor = (facts.major, facts.minor);
@@ -132,16 +151,21 @@ fn describe(exe: PathBuf, facts: Facts, memo: Memo<'_>) -> Result<Interpreter> {
     };
     let version = target.markers.python_full_version().version.clone();
     let identity = identity::identity(&exe, &facts, memo)?;
+    looked.all(identity.folders);
+    looked.all([exe.clone(), facts.libdir.join(&facts.library), PathBuf::from(LINKER_CACHE)]);
+    looked.all([facts.platstdlib.clone(), facts.include.clone()]);
+    let (identity, rests_on) = (identity.digest, looked.paths());
     let libraries = libraries::libraries(&exe, &facts, &format!("{key}\n{}", linker_key()), memo);
-    Ok(Interpreter { exe, version, minor, target, identity, facts, libraries })
+    Ok(Interpreter { exe, version, minor, target, identity, facts, libraries, rests_on })
 }
 
-/// In the order of the search. Each is looked for when the ones before it
-/// were none: most often the first is it.
-fn candidates<'a>(want: &Want, search: &'a Search) -> Box<dyn Iterator<Item = PathBuf> + 'a> {
+/// In the order of the search, each with whether its name alone says where it
+/// is; it may not be there. Each is looked for when the ones before it were
+/// none: most often the first is it.
+fn candidates<'a>(want: &Want, search: &'a Search) -> Box<dyn Iterator<Item = (PathBuf, bool)> + 'a> {
     let mut names: Vec<String> = Vec::new();
     match want {
-        Want::File(path) => return Box::new(std::iter::once(path.clone())),
+        Want::File(path) => return Box::new(std::iter::once((path.clone(), true))),
         Want::Program(name) => names.push(name.clone()),
         Want::Version(numbers) => {
             if let [3, minor, ..] = numbers[..] {
@@ -163,7 +187,7 @@ fn candidates<'a>(want: &Want, search: &'a Search) -> Box<dyn Iterator<Item = Pa
             .iter()
             .any(|name| path.file_name().is_some_and(|file| file == name.as_str()) || name == "python3")
     });
-    Box::new(in_path.chain(kept).filter(|path| path.is_file()))
+    Box::new(in_path.map(|path| (path, true)).chain(kept.map(|path| (path, false))))
 }
 
 /// Interpreters pyenv and uv keep, newest first.
@@ -187,23 +211,30 @@ fn managed(search: &Search) -> Vec<(Vec<u32>, PathBuf)> {
 }
 
 /// The program behind links, shims and virtual environments.
-fn resolve(candidate: &Path, search: &Search) -> Result<PathBuf, String> {
+fn resolve(candidate: &Path, search: &Search, looked: &mut Looked) -> Result<PathBuf, String> {
     let mut path = candidate.to_owned();
     // A shim may lead to a virtual environment, which leads to an interpreter.
     for _ in 0..4 {
         if is_script(&path) {
-            if let Some(known) = shims::behind(&path, search) {
+            if let Some(known) = shims::behind(&path, search, looked) {
                 path = known;
                 continue;
             }
+            looked.doubt();
             let line = ask(&path, "import sys; print(sys.executable)", search)
                 .map_err(|why| format!("is a script that leads nowhere: {why}"))?;
             path = PathBuf::from(line.trim_end());
             continue;
         }
+        looked.at(&path);
         let real = path.canonicalize().map_err(|e| e.to_string())?;
+        looked.all(configs(&real));
         match base_of_copy(&real) {
-            Some(base) if base != real => path = base,
+            Some(base) if base != real => {
+                // What lies beside it was looked at, too.
+                looked.doubt();
+                path = base;
+            }
             _ => return Ok(real),
         }
     }
@@ -218,9 +249,7 @@ fn is_script(path: &Path) -> bool {
 /// For a program that was *copied* into a virtual environment (a linked one is
 /// already resolved): the one it was copied from.
 fn base_of_copy(real: &Path) -> Option<PathBuf> {
-    let folder = real.parent()?;
-    let config = [folder.join("pyvenv.cfg"), folder.parent()?.join("pyvenv.cfg")];
-    let text = config.iter().find_map(|file| std::fs::read_to_string(file).ok())?;
+    let text = configs(real).iter().find_map(|file| std::fs::read_to_string(file).ok())?;
     let value = |wanted: &str| {
         text.lines().find_map(|line| {
             let (key, value) = line.split_once('=')?;
@@ -231,6 +260,11 @@ fn base_of_copy(real: &Path) -> Option<PathBuf> {
     let names = [real.file_name()?.to_str()?, "python3", "python"];
     let beside = value("home").into_iter().flat_map(|home| names.map(|name| home.join(name)));
     named.into_iter().chain(beside).find(|path| path.is_file())
+}
+
+/// Where a virtual environment that has this program would say so.
+fn configs(real: &Path) -> Vec<PathBuf> {
+    real.ancestors().skip(1).take(2).map(|folder| folder.join("pyvenv.cfg")).collect()
 }
 
 #[cfg(test)]

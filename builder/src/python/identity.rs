@@ -18,10 +18,18 @@ const FORMAT: &str = "1";
 /// What is installed beside the standard library, and what Python writes there.
 const LEFT_OUT: [&str; 3] = ["site-packages", "dist-packages", "__pycache__"];
 
+/// What an interpreter is, and where that was seen.
+pub struct Identity {
+    /// The digest.
+    pub digest: Digest,
+    /// The folders of its files: while they stay as they are, so does it.
+    pub folders: Vec<PathBuf>,
+}
+
 /// Digest over executable, libpython, standard library (without packages and
 /// `__pycache__`), headers below a prefix of its own, and sysconfig's
 /// variables. Remembered by the executable and the mtimes of all its folders.
-pub fn identity(exe: &Path, facts: &Facts, memo: Memo<'_>) -> Result<Digest> {
+pub fn identity(exe: &Path, facts: &Facts, memo: Memo<'_>) -> Result<Identity> {
     let doing = || format!("failed to identify `{}`", exe.display());
     let mut start = format!("{FORMAT}\n{}\n{}\n", file_key(exe).doing(doing)?, facts.variables);
     if let Some(library) = facts.libpython() {
@@ -37,16 +45,18 @@ pub fn identity(exe: &Path, facts: &Facts, memo: Memo<'_>) -> Result<Digest> {
     (memo.remember)("python-folders", &of_roots, &names.join("\n"));
     let key = key_of(&start, &listing.folders);
     let made = memo.or_make("python-identity", &key, || digest(exe, facts, &listing).map(|d| d.hex()))?;
-    made.parse().map_err(|e: String| Error::bug(doing()).because(e))
+    let digest = made.parse().map_err(|e: String| Error::bug(doing()).because(e))?;
+    Ok(Identity { digest, folders: listing.folders.into_iter().map(|(folder, _)| folder).collect() })
 }
 
 /// What is remembered of folders that are as they were. None of them is read:
 /// a folder that comes or goes below one changes that one's mtime.
-fn unchanged(start: &str, of_roots: &str, memo: Memo<'_>) -> Option<Digest> {
+fn unchanged(start: &str, of_roots: &str, memo: Memo<'_>) -> Option<Identity> {
     let names = (memo.recall)("python-folders", of_roots)?;
     let stamped = |name: &str| Some((PathBuf::from(name), mtime(&Path::new(name).metadata().ok()?)));
     let folders: Vec<(PathBuf, String)> = names.lines().map(stamped).collect::<Option<_>>()?;
-    (memo.recall)("python-identity", &key_of(start, &folders))?.parse().ok()
+    let digest = (memo.recall)("python-identity", &key_of(start, &folders))?.parse().ok()?;
+    Some(Identity { digest, folders: folders.into_iter().map(|(folder, _)| folder).collect() })
 }
 
 fn key_of(start: &str, folders: &[(PathBuf, String)]) -> String {

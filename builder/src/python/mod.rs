@@ -8,6 +8,7 @@ mod compiler;
 mod discover;
 mod identity;
 mod libraries;
+mod looked;
 mod platforms;
 mod probe;
 mod shims;
@@ -19,7 +20,7 @@ use recipes::target::Target;
 
 pub use compiler::Compiler;
 pub use discover::discover;
-pub use probe::Facts;
+pub use probe::{Facts, kernel_key};
 
 use crate::ambient::Ambient;
 use crate::exec::action::HostView;
@@ -98,6 +99,10 @@ pub struct Interpreter {
     /// Shared libraries it and its standard library need, by the path they are
     /// loaded from.
     pub libraries: Vec<PathBuf>,
+    /// All that was looked at to find it and to know it, whether it is there
+    /// or not: while nothing of it changes, this is what is found. Nothing
+    /// where more than that was asked, a process say.
+    pub rests_on: Option<Vec<PathBuf>>,
 }
 
 impl Interpreter {

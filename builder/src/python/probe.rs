@@ -156,7 +156,17 @@ pub fn file_key(path: &Path) -> Result<String, String> {
 /// What names the machine's set of shared libraries: the C library and others
 /// change without the interpreter, and the linker's cache does with them.
 pub fn linker_key() -> String {
-    file_key(Path::new("/etc/ld.so.cache")).unwrap_or_default()
+    file_key(Path::new(LINKER_CACHE)).unwrap_or_default()
+}
+
+/// The file of [`linker_key`].
+pub const LINKER_CACHE: &str = "/etc/ld.so.cache";
+
+/// What the kernel says of the machine, as far as markers can ask for it.
+pub fn kernel_key() -> String {
+    let kernel = rustix::system::uname();
+    let words = [kernel.machine(), kernel.release(), kernel.sysname(), kernel.version()];
+    words.map(|word| word.to_string_lossy().into_owned()).join("\n")
 }
 
 /// Asks the program at `exe`, or remembers what it said.

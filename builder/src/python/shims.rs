@@ -7,40 +7,46 @@
 use std::path::{Path, PathBuf};
 
 use super::Search;
+use super::looked::Looked;
 
 /// The program that a shim of pyenv would run, when pyenv's own files name it
 /// plainly: `$PYENV_VERSION`, else the nearest `.python-version` above the
 /// working folder, else the global `version`. Nothing for any other script, for
 /// `system`, and for a version that is no folder of pyenv's (`3.12` for its
 /// newest, a plugin's).
-pub(super) fn behind(shim: &Path, search: &Search) -> Option<PathBuf> {
+pub(super) fn behind(shim: &Path, search: &Search, looked: &mut Looked) -> Option<PathBuf> {
     let (folder, program) = (shim.parent()?, shim.file_name()?);
     if folder.file_name()? != "shims" {
         return None;
     }
     let root = folder.parent()?;
-    let first = versions(root, search)?.into_iter().find_map(|version| {
+    let first = versions(root, search, looked)?.into_iter().find_map(|version| {
         if version == "system" {
             return Some(None);
         }
         let folder = root.join("versions").join(&version);
+        looked.at(&folder);
         if version.contains('/') || !folder.is_dir() {
             return Some(None);
         }
         // Of several versions the first that has the program.
         let path = folder.join("bin").join(program);
+        looked.at(&path);
         path.is_file().then_some(Some(path))
     });
     first.flatten()
 }
 
 /// What is said where pyenv looks first, in its order.
-fn versions(root: &Path, search: &Search) -> Option<Vec<String>> {
+fn versions(root: &Path, search: &Search, looked: &mut Looked) -> Option<Vec<String>> {
     if let Some(text) = search.pyenv_version.as_deref().filter(|t| !t.is_empty()) {
         return Some(text.split(':').map(str::to_owned).collect());
     }
     let local = search.cwd.ancestors().map(|folder| folder.join(".python-version"));
-    let file = local.chain([root.join("version")]).find(|file| file.is_file())?;
+    let file = local.chain([root.join("version")]).find(|file| {
+        looked.at(file);
+        file.is_file()
+    })?;
     let text = std::fs::read_to_string(file).ok()?;
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or(""));
     let words: Vec<String> = lines.flat_map(str::split_whitespace).map(str::to_owned).collect();
@@ -69,7 +75,7 @@ mod tests {
         let (home, shim) = pyenv();
         let mut search = Search { cwd: home.path().join("project/deep"), ..Search::default() };
         let version = |search: &Search| {
-            let path = behind(&shim, search)?;
+            let path = behind(&shim, search, &mut Looked::new())?;
             Some(path.strip_prefix(home.path().join("root/versions")).unwrap().display().to_string())
         };
         assert_eq!(version(&search), None, "nothing is said");
@@ -86,10 +92,11 @@ mod tests {
         let (home, shim) = pyenv();
         for said in ["system", "3.12", "system:3.12.1", "../versions/3.11.7", "3.9.1:3.12.1"] {
             let search = Search { pyenv_version: Some(said.to_owned()), ..Search::default() };
-            assert_eq!(behind(&shim, &search), None, "{said}");
+            assert_eq!(behind(&shim, &search, &mut Looked::new()), None, "{said}");
         }
         let search = Search { pyenv_version: Some("3.12.1".to_owned()), ..Search::default() };
-        assert_eq!(behind(&home.path().join("root/shims/python9"), &search), None, "no such program");
-        assert_eq!(behind(&home.path().join("root/versions/3.12.1/bin/python3"), &search), None, "no shim");
+        let of = |path: &str| behind(&home.path().join("root").join(path), &search, &mut Looked::new());
+        assert_eq!(of("shims/python9"), None, "no such program");
+        assert_eq!(of("versions/3.12.1/bin/python3"), None, "no shim");
     }
 }

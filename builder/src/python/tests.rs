@@ -194,7 +194,7 @@ fn the_identity_follows_the_standard_library_and_not_the_packages() {
     };
     // Remembered or not, it is the same.
     let identity = |facts: &Facts| {
-        let of = |memo| identity::identity(&python.exe, facts, memo).unwrap();
+        let of = |memo| identity::identity(&python.exe, facts, memo).unwrap().digest;
         let remembered = of(Memo { recall: &recall, remember: &remember });
         assert_eq!(remembered, of(Memo::none()));
         remembered

@@ -110,7 +110,11 @@ impl Store {
         report.leftovers = leftovers.locks.len() + leftovers.folders.len();
         victims.extend(leftovers.folders.into_iter().map(Victim::Leftover));
         // First forgotten, then removed: nothing is remembered that is not there.
-        let forget = || self.state().forget(&gone).and_then(|()| self.forget_roots(&dead));
+        let forget = || {
+            self.forget_answers()?;
+            self.state().forget(&gone)?;
+            self.forget_roots(&dead)
+        };
         // Forgetting writes, too. Where there is no room for it even so, what
         // goes makes room; a lookup forgets by itself what it does not find.
         let forgotten = dry_run || forget().is_ok();

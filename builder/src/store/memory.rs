@@ -18,6 +18,11 @@ use crate::key::{Digest, KeyPart, StepKey};
 /// The namespace of logs.
 const LOGS: &str = "log";
 
+/// The namespace of answers.
+const ANSWERS: &str = "answer";
+/// So many of them are kept: those that were given last.
+const MOST_ANSWERS: u32 = 32;
+
 /// So many questions are worth reading first what can be answered.
 const MANY: usize = 256;
 
@@ -180,6 +185,40 @@ impl Store {
             (package.contains(' ') && there(value)).then(|| package.to_owned())
         };
         Ok(rows.iter().filter_map(of_kind).collect())
+    }
+
+    /// Keeps the answer to a question. Of many the oldest go.
+    pub fn keep_answer(&self, question: &str, answer: &str) -> Result<()> {
+        let connection = self.state().connection();
+        let write = "INSERT OR REPLACE INTO memories (namespace, key, value)
+                     VALUES (?1, ?2, printf('%016d ', unixepoch('subsec') * 1000) || ?3)";
+        connection
+            .prepare_cached(write)
+            .map_err(sql)?
+            .execute(params![ANSWERS, question, answer])
+            .map_err(sql)?;
+        let bound = "DELETE FROM memories WHERE namespace = ?1 AND key NOT IN
+                     (SELECT key FROM memories WHERE namespace = ?1 ORDER BY value DESC LIMIT ?2)";
+        connection
+            .prepare_cached(bound)
+            .map_err(sql)?
+            .execute(params![ANSWERS, MOST_ANSWERS])
+            .map_err(sql)?;
+        Ok(())
+    }
+
+    /// The answer to a question, if it is kept.
+    pub fn answer(&self, question: &str) -> Result<Option<String>> {
+        let text = self.recall(ANSWERS, question)?;
+        // Before it stands when it was given.
+        Ok(text.and_then(|text| text.split_once(' ').map(|(_, answer)| answer.to_owned())))
+    }
+
+    /// Forgets all answers: what they stand for may be gone.
+    pub(super) fn forget_answers(&self) -> Result<()> {
+        let connection = self.state().connection();
+        connection.execute("DELETE FROM memories WHERE namespace = ?1", [ANSWERS]).map_err(sql)?;
+        Ok(())
     }
 
     /// Remembers a small fact (an interpreter's probe, an ETag).

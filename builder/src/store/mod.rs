@@ -127,6 +127,12 @@ impl Store {
     }
 }
 
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("root", &self.inner.root).finish_non_exhaustive()
+    }
+}
+
 /// Two levels, so that no folder grows too large.
 fn fan_out(base: &Path, digest: &Digest) -> PathBuf {
     let hex = digest.hex();

@@ -213,6 +213,12 @@ impl Store {
         Ok(self.session()?.path.clone())
     }
 
+    /// Whether no process is at work in the store, and none has left anything
+    /// that the next one would sweep.
+    pub fn is_quiet(&self) -> bool {
+        std::fs::read_dir(self.root().join("tmp")).is_ok_and(|mut entries| entries.next().is_none())
+    }
+
     /// A path in this process' folder that nobody else uses.
     pub(super) fn temp_path(&self) -> Result<PathBuf> {
         let session = self.session()?;

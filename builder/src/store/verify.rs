@@ -120,6 +120,7 @@ impl Store {
             };
             let forgotten = keys(&|r| output(r).is_some_and(|o| lost(&o)));
             report.forgotten = forgotten.len();
+            self.forget_answers()?;
             self.state().forget_logs(&keys(&|r| r.log.is_some_and(|log| lost(&Input::Blob(log)))))?;
             self.remove_bad(&mut report, &bad, &forgotten)?;
             self.remove_bound(&report.bound)?;

@@ -59,6 +59,7 @@ fn settings() -> Settings {
         refresh: false,
         keep_failed: false,
         no_warm: false,
+        opened: None,
     }
 }
 

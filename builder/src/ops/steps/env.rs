@@ -195,6 +195,11 @@ fn with_checked_code(machines: &Machines, tree: &TreeDigest) -> Result<PathBuf> 
     store.companion(tree, &checked_name(machines), &make)
 }
 
+/// The companion of [`with_code`], if it is there.
+pub fn code_of(machines: &Machines, tree: &TreeDigest) -> Option<PathBuf> {
+    machines.store.companion_of(tree, &companion_name(machines))
+}
+
 fn replace(empty: &Path, made: &Path) -> Result<()> {
     std::fs::remove_dir(empty)
         .and_then(|()| std::fs::rename(made, empty))

@@ -1,0 +1,195 @@
+//! What was answered to a whole question when there was nothing to do.
+//!
+//! A run that found everything built and nothing wrong leaves, in the store's
+//! database, one row: what it told, and all that this rests on. When the same
+//! is asked again and nothing of that has changed, what it told is the answer;
+//! no recipe is read then, and no plan made.
+//!
+//! Knows what a question consists of, and when its answer still holds. Must
+//! never answer when in doubt: whatever is odd is no answer, and the run is
+//! made. Losing all that is remembered costs milliseconds.
+
+mod seen;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
+
+use recipes::diag::Severity;
+use recipes::recipe::{Origin, Patch};
+
+use crate::ambient::Ambient;
+use crate::event::Ended;
+use crate::key::Digest;
+use crate::ops::build::{Built, Planned};
+use crate::ops::load::{Looked, Named};
+use crate::ops::report::{Entry, Report};
+use crate::ops::{host, machines, result};
+use crate::python::kernel_key;
+use crate::store::Store;
+use crate::store::realisation::Output;
+use seen::{Seen, Stamp};
+use wire::{AnswerV1, MemoV1};
+
+/// Raised when a row says something else, or another question has its key.
+const FORMAT: &str = "1";
+/// More than these are not looked at again in less time than a run takes.
+const MOST_SEEN: usize = 4096;
+
+/// Everything that is asked, as far as the command line and the process that
+/// asks say it. The rest is in what the answer rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question(String);
+
+/// What was answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The report, but for the time it took.
+    pub report: Report,
+    /// Warnings, as they are told.
+    pub warnings: Vec<String>,
+    /// What was left out, with the reason.
+    pub left_out: Vec<(String, String)>,
+    /// The environment in the store that a command was started in.
+    pub place: Option<String>,
+}
+
+impl Question {
+    /// The question of a verb with its flags. Nothing where we cannot say which
+    /// program we are: another one might answer otherwise.
+    pub fn of(ambient: &Ambient, asked: &dyn Debug) -> Option<Self> {
+        let exe = ambient.exe.as_deref()?;
+        let program = Stamp::of(exe)?;
+        let user = &ambient.user;
+        let parts = [
+            format!("{FORMAT} {} {} {program:?}", env!("CARGO_PKG_VERSION"), exe.display()),
+            format!("{:?} {:?} {:?} {user:?}", ambient.cwd, ambient.root, ambient.home),
+            format!("{} {}", ambient.umask, ambient.cpus),
+            kernel_key(),
+            format!("{asked:?}"),
+        ];
+        Some(Self(Digest::of(parts.join("\0").as_bytes()).hex()))
+    }
+
+    /// Opens the store that the question is for, and asks it. The store comes
+    /// back for the run that has to be made without an answer; one that cannot
+    /// be opened is told of there.
+    pub fn ask(&self, ambient: &Ambient, store: Option<&PathBuf>) -> (Option<Store>, Option<Answer>) {
+        let Ok(store) = machines::open_store(ambient, store) else { return (None, None) };
+        let answer = self.recall(ambient, &store);
+        (Some(store), answer)
+    }
+
+    /// What was answered before, if nothing that it rests on has changed.
+    fn recall(&self, ambient: &Ambient, store: &Store) -> Option<Answer> {
+        // A run that is under way may change what is there, and what a dead
+        // one left is swept by the next run.
+        if !store.is_quiet() {
+            return None;
+        }
+        let text = store.answer(&self.0).ok()??;
+        let mut memo: MemoV1 = serde_json::from_str(&text).ok()?;
+        if !memo.holds(ambient, store) {
+            return None;
+        }
+        if memo.settle(ambient) {
+            let _ = serde_json::to_string(&memo).map(|text| store.keep_answer(&self.0, &text));
+        }
+        memo.answer()
+    }
+
+    /// Remembers what a run told that had nothing to do. A run that did
+    /// something is not remembered: the next one tells something else.
+    pub fn remember(&self, planned: &Planned, built: &Built, place: Option<&Path>) {
+        let Some(memo) = memo(planned, built, place) else { return };
+        // Forgetting costs the run that is made then.
+        let _ = serde_json::to_string(&memo).map(|text| planned.machines.store.keep_answer(&self.0, &text));
+    }
+}
+
+/// All of it as it is written down; nothing where something was done, is wrong,
+/// or rests on what a look cannot tell.
+fn memo(planned: &Planned, built: &Built, place: Option<&Path>) -> Option<MemoV1> {
+    let (ambient, store) = (&planned.machines.ambient, &planned.machines.store);
+    let report = &built.report;
+    let kept = |entry: &Entry| entry.ended == Ended::Reused;
+    let nothing_done = report.entries.iter().all(kept) && report.troubles.is_empty() && !report.stopped;
+    let sound = planned.findings.iter().all(|f| f.severity != Severity::Error);
+    if !nothing_done || !sound || !built.mismatches.is_empty() {
+        return None;
+    }
+    let vars = ambient.asked()?.into_iter().map(|name| (wire::value(ambient, &name), name));
+    let links = report.results.iter().map(|link| Some((link.to_str()?, std::fs::read_link(link).ok()?)));
+    let links: Vec<(&str, PathBuf)> = links.collect::<Option<_>>()?;
+    let links = links.into_iter().map(|(link, to)| Some((link.to_owned(), to.to_str()?.to_owned())));
+    let told = planned.findings.iter().filter(|f| f.severity == Severity::Warning);
+    Some(MemoV1 {
+        vars: vars.map(|(value, name)| (name, value)).collect(),
+        seen: seen(planned)?,
+        there: there(planned, built, place).iter().map(|path| inside(store, path)).collect::<Option<_>>()?,
+        links: links.collect::<Option<_>>()?,
+        answer: AnswerV1 {
+            entries: report.entries.iter().map(|e| (e.package.clone(), e.kind.word().to_owned())).collect(),
+            warnings: told.map(|f| f.render()).collect(),
+            left_out: planned.left_out.clone(),
+            start_up: report.start_up.clone(),
+            place: place.and_then(|place| place.file_name()?.to_str()).map(str::to_owned),
+        },
+    })
+}
+
+/// A path in the store as seen from its folder.
+fn inside(store: &Store, path: &Path) -> Option<String> {
+    path.strip_prefix(store.root()).ok()?.to_str().map(str::to_owned)
+}
+
+/// What of the store the answer stands for: the outputs of the goals and, where
+/// results or an environment were made, what these are made of.
+fn there(planned: &Planned, built: &Built, place: Option<&Path>) -> Vec<PathBuf> {
+    let store = &planned.machines.store;
+    let outputs = built.realised.iter().flatten().filter_map(|realisation| match &realisation.output {
+        Output::Blob { digest, .. } => Some(store.blob_path(digest)),
+        Output::Tree(digest) => Some(store.tree_path(digest)),
+        Output::Passed => None,
+    });
+    let mut all: Vec<PathBuf> = outputs.collect();
+    if !built.report.results.is_empty() || place.is_some() {
+        all.extend(result::companions(planned, built));
+    }
+    all.extend(place.map(Path::to_owned));
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// Everything on disk that the plan rests on, as it is now; nothing where it is
+/// not as it was read, or where that cannot be told.
+fn seen(planned: &Planned) -> Option<Vec<Seen>> {
+    let (ambient, set) = (&planned.machines.ambient, &planned.set);
+    // A folder of sources is more than a few looks.
+    let folders = planned.loaded.named.iter().any(|named| matches!(named, Named::Folder(..)));
+    let of_path = |recipe: &recipes::recipe::Recipe| {
+        recipe.sources.iter().any(|source| matches!(source.origin, Origin::Path { .. }))
+    };
+    if !planned.local.trees.is_empty() || (folders && set.ids().any(|id| of_path(set.get(id)))) {
+        return None;
+    }
+    let mut all = planned.loaded.looked.clone();
+    let python = planned.machines.interpreter.rests_on.clone()?;
+    all.extend(python.into_iter().map(Looked::At));
+    let needed = planned.needed.iter();
+    all.extend(host::looked(ambient, needed.map(|id| set.get(*id))).into_iter().map(Looked::At));
+    for source in planned.needed.iter().filter_map(|id| set.source_for(*id).ok()) {
+        for patch in &source.patches {
+            if let Patch::File(name, base) = patch {
+                all.push(Looked::At(planned.loaded.folder_of(base).join(name)));
+            }
+        }
+    }
+    if all.len() > MOST_SEEN {
+        return None;
+    }
+    all.iter().map(|looked| Seen::of(looked, ambient.now)).collect()
+}
