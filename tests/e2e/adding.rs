@@ -271,3 +271,20 @@ fn a_name_that_is_mistyped_is_looked_for_on_the_index() {
     let told = world.fails(2, &["add", "quite-another"]).to_string();
     assert!(told.contains("hint: no configured index has `quite-another`"), "{told}");
 }
+
+#[test]
+fn a_recipe_may_have_the_name_of_a_tool_s_own_file() {
+    let world = World::empty();
+    world.index.publish(&Project::backend("1.0").says_all());
+    world.index.publish(&Project::new("uv", "1.0").says_all());
+    world.index.publish(&Project::new("app", "1.0").needs("uv>=1").says_all());
+    world.ok(&["add", "app"]);
+    assert!(world.read("recipes/uv.toml").starts_with("pname = \"uv\""));
+    world.ok(&["build", "app"]);
+    // That of the tool is none.
+    world.write("recipes/ruff.toml", "line-length = 100\n");
+    world.write("recipes/pylock.toml", "lock-version = \"1.0\"\n");
+    world.write("recipes/other/uv.toml", "offline = true\n");
+    let told = world.ok(&["lint"]).to_string();
+    assert!(told.contains("0 errors") && !told.contains("ruff") && !told.contains("pylock"), "{told}");
+}

@@ -35,11 +35,17 @@ use text::text;
 pub const WORKSPACE_FILE: &str = "wheelwright.toml";
 
 /// TOML files of other tools that lie beside recipes.
-const FOREIGN: [&str; 5] = ["pyproject.toml", WORKSPACE_FILE, "Cargo.toml", "uv.toml", "ruff.toml"];
+const FOREIGN: [&str; 3] = ["pyproject.toml", WORKSPACE_FILE, "Cargo.toml"];
+/// Files of other tools whose name is a package's, too: what is in them tells.
+const EITHER: [&str; 2] = ["uv.toml", "ruff.toml"];
+
+fn is_foreign(name: &str) -> bool {
+    FOREIGN.contains(&name)
+}
 
 /// PEP 751 has `pylock.toml` and `pylock.NAME.toml`.
-fn is_foreign(name: &str) -> bool {
-    FOREIGN.contains(&name) || name.starts_with("pylock.")
+fn is_either(name: &str) -> bool {
+    EITHER.contains(&name) || name.starts_with("pylock.")
 }
 
 fn may_be_recipe(name: &str) -> bool {
@@ -429,7 +435,7 @@ impl Reader<'_> {
                     self.collect(&path, (declared, depth + 1), out);
                 }
             } else if may_be_recipe(&name) && !(kind.is_symlink() && path.is_dir()) {
-                out.push((path, declared && !project));
+                out.push((path, declared && !project && !is_either(&name)));
             }
             // Where a link leads may change without its folder.
             if kind.is_symlink() {
