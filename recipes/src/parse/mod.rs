@@ -14,6 +14,7 @@ use crate::node::{Node, Table, Value};
 use crate::recipe::{Dependency, Format, Kind, Recipe};
 
 mod external;
+mod join;
 mod lint;
 mod source;
 mod specifier;
@@ -21,6 +22,7 @@ mod tables;
 mod words;
 mod wrap;
 
+pub use join::join_requirements;
 pub use lint::lint;
 pub(crate) use source::{ORIGINS, plain_address};
 pub use specifier::{mend_requirement, mend_specifiers};

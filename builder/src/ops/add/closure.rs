@@ -411,6 +411,7 @@ impl Work<'_, '_> {
             let sdist = self.market.sdist(name, version)?;
             Draft::new((name, version), sdist.sha256, (&sdist.facts, &metadata), &purpose)
         } else {
+            let metadata = self.market.with_source(&named, &metadata);
             Draft::of_wheels((name, version), &self.prebuilt(name, version)?, &metadata, &purpose)
         };
         let (text, recipe) = draft.recipe(&path)?;

@@ -13,43 +13,13 @@ use recipes::book::{Layer, LayerFile, assemble};
 use recipes::diag::{Finding, Severity, SourceFile};
 use recipes::marker::{ExtraSplit, split_extra};
 use recipes::name::{ExtraName, PackageName, Requirement, Sha256, Version, VersionSpecifiers};
-use recipes::parse::{mend_requirement, mend_specifiers};
+use recipes::parse::{join_requirements, mend_requirement, mend_specifiers};
 use recipes::recipe::Recipe;
 use recipes::solve::Needs;
 
+use super::license;
 use super::source::SourceFacts;
 use crate::error::{Error, Result};
-
-/// Classifiers that mean one license, and its SPDX identifier. `BSD License`
-/// and the like mean several.
-const SPDX_OF_CLASSIFIERS: [(&str, &str); 26] = [
-    ("Apache Software License", "Apache-2.0"),
-    ("Boost Software License 1.0 (BSL-1.0)", "BSL-1.0"),
-    ("CC0 1.0 Universal (CC0 1.0) Public Domain Dedication", "CC0-1.0"),
-    ("Eclipse Public License 1.0 (EPL-1.0)", "EPL-1.0"),
-    ("Eclipse Public License 2.0 (EPL-2.0)", "EPL-2.0"),
-    ("European Union Public Licence 1.2 (EUPL 1.2)", "EUPL-1.2"),
-    ("GNU Affero General Public License v3", "AGPL-3.0-only"),
-    ("GNU Affero General Public License v3 or later (AGPLv3+)", "AGPL-3.0-or-later"),
-    ("GNU General Public License v2 (GPLv2)", "GPL-2.0-only"),
-    ("GNU General Public License v2 or later (GPLv2+)", "GPL-2.0-or-later"),
-    ("GNU General Public License v3 (GPLv3)", "GPL-3.0-only"),
-    ("GNU General Public License v3 or later (GPLv3+)", "GPL-3.0-or-later"),
-    ("GNU Lesser General Public License v2 (LGPLv2)", "LGPL-2.0-only"),
-    ("GNU Lesser General Public License v2 or later (LGPLv2+)", "LGPL-2.0-or-later"),
-    ("GNU Lesser General Public License v3 (LGPLv3)", "LGPL-3.0-only"),
-    ("GNU Lesser General Public License v3 or later (LGPLv3+)", "LGPL-3.0-or-later"),
-    ("Historical Permission Notice and Disclaimer (HPND)", "HPND"),
-    ("ISC License (ISCL)", "ISC"),
-    ("MIT License", "MIT"),
-    ("MIT No Attribution License (MIT-0)", "MIT-0"),
-    ("Mozilla Public License 1.1 (MPL 1.1)", "MPL-1.1"),
-    ("Mozilla Public License 2.0 (MPL 2.0)", "MPL-2.0"),
-    ("Python Software Foundation License", "PSF-2.0"),
-    ("The Unlicense (Unlicense)", "Unlicense"),
-    ("Universal Permissive License (UPL)", "UPL-1.0"),
-    ("zlib/libpng License", "Zlib"),
-];
 
 /// The headers of core metadata (METADATA or PKG-INFO) that a recipe needs.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +27,15 @@ pub struct Metadata {
     headers: Vec<(String, String)>,
     notes: Vec<String>,
     pure_wheel: bool,
+    source: Option<OfSource>,
+}
+
+/// What a release's source says besides its metadata.
+#[derive(Clone, Debug)]
+struct OfSource {
+    own: Box<Metadata>,
+    license: Option<String>,
+    license_file: Option<String>,
 }
 
 impl Metadata {
@@ -68,13 +47,29 @@ impl Metadata {
                 break;
             }
             if line.starts_with([' ', '\t']) {
+                // Some say the whole text.
+                if let Some((_, text)) = headers.last_mut().filter(|(name, _)| name == "license") {
+                    text.push('\n');
+                    text.push_str(line.trim_start_matches([' ', '\t', '|']));
+                }
                 continue;
             }
             if let Some((name, value)) = line.split_once(':') {
                 headers.push((name.trim().to_lowercase(), value.trim().to_owned()));
             }
         }
-        Self { headers, notes: Vec::new(), pure_wheel: false }
+        Self { headers, notes: Vec::new(), pure_wheel: false, source: None }
+    }
+
+    /// The same of a release whose source was read, too: what its metadata
+    /// does not say may be said there.
+    pub fn with_source(mut self, facts: &SourceFacts) -> Self {
+        self.source = Some(OfSource {
+            own: Box::new(Self::parse(&facts.pkg_info)),
+            license: facts.license.clone(),
+            license_file: facts.license_files.first().cloned(),
+        });
+        self
     }
 
     /// The same with something the user should look at.
@@ -131,23 +126,33 @@ impl Metadata {
         needs
     }
 
-    /// The license as an SPDX expression: as such (PEP 639), from the free
-    /// text when it is one, or from a classifier that means one license.
+    /// The license as an SPDX expression, when that is certain.
     fn license(&self) -> Option<String> {
-        // `BSD` and the like have the form, but say no license.
-        const FREE: [&str; 8] =
-            ["MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MPL-2.0", "0BSD", "PSF-2.0"];
-        if let Some(expression) = self.one("license-expression") {
-            return Some(expression.to_owned());
+        let classifiers = self.all("classifier").into_iter().filter_map(|c| c.strip_prefix("License :: "));
+        let said = license::Said {
+            expression: self.one("license-expression"),
+            field: self.one("license"),
+            classifiers: classifiers.collect(),
+        };
+        said.license()
+    }
+
+    /// The license: of the metadata, of the source; else a reference to the
+    /// file that says it, with a note.
+    fn license_of(&self, project: &PackageName, notes: &mut Vec<String>) -> Option<String> {
+        let source = self.source.as_ref();
+        let certain = self.license().or_else(|| source?.own.license()).or_else(|| source?.license.clone());
+        if certain.is_some() {
+            return certain;
         }
-        if let Some(text) = self.one("license").filter(|text| FREE.contains(text)) {
-            return Some(text.to_owned());
-        }
-        let mut named = self.all("classifier").into_iter().filter_map(|c| c.strip_prefix("License :: "));
-        let only = named.next().filter(|c| *c != "OSI Approved").or_else(|| named.next())?;
-        let last = only.rsplit(" :: ").next()?;
-        let known = SPDX_OF_CLASSIFIERS.iter().find(|(name, _)| *name == last)?;
-        named.next().is_none().then(|| known.1.to_owned())
+        let file = source.and_then(|s| s.license_file.as_deref()).or_else(|| self.one("license-file"))?;
+        notes.push(format!("which license it has is not certain: `{file}` says it"));
+        Some(license::reference(project.as_ref(), file))
+    }
+
+    /// One line on what it is.
+    fn summary(&self) -> Option<&str> {
+        self.one("summary").or_else(|| self.source.as_ref()?.own.one("summary"))
     }
 
     /// The first Project-URL with one of these labels.
@@ -239,11 +244,12 @@ impl Draft {
         let mut out = String::new();
         head(&mut out, (frame.name, &frame.version), (metadata, purpose), &mut notes);
         let requires: Vec<String> = source.build_requires().filter_map(|r| readable(r, &mut notes)).collect();
-        let _ = writeln!(out, "build-system = {}", list(&requires));
+        let _ = writeln!(out, "build-system = {}", list(&join_requirements(requires)));
         dependencies(&mut out, (metadata, purpose), &mut notes);
         let _ = write!(out, "[source]\n{}", frame.source);
         native_tables(&mut out, (frame.name, source), (metadata.pure_wheel, &mut notes));
-        meta_table(&mut out, metadata, source.license.as_deref());
+        let metadata = metadata.clone().with_source(source);
+        meta_table(&mut out, (frame.name, &metadata), &mut notes);
         Self { lines: out, pyproject: frame.pyproject.clone(), notes }
     }
 
@@ -255,7 +261,7 @@ impl Draft {
         out.push_str("format = \"wheel\"\n");
         dependencies(&mut out, (metadata, purpose), &mut notes);
         let _ = write!(out, "[source]\n{}", frame.source);
-        meta_table(&mut out, metadata, None);
+        meta_table(&mut out, (frame.name, metadata), &mut notes);
         Self { lines: out, pyproject: None, notes }
     }
 
@@ -287,7 +293,7 @@ impl Draft {
             let (file_name, hash) = (quote(&file.file), quote(&file.hash.sri()));
             let _ = write!(out, "pypi = {}\nfile = {file_name}\nhash = {hash}\n", quote(name.as_ref()));
         }
-        meta_table(&mut out, metadata, None);
+        meta_table(&mut out, (name, metadata), &mut notes);
         Self { lines: out, pyproject: None, notes }
     }
 
@@ -343,6 +349,7 @@ fn dependencies(out: &mut String, (metadata, purpose): (&Metadata, &Purpose), no
         let added = extras.iter().find(|(name, _)| ExtraName::from_str(name).as_ref() == Ok(extra));
         always.extend(added.map(|(_, texts)| texts.clone()).unwrap_or_default());
     }
+    let always = join_requirements(always);
     if !always.is_empty() {
         let _ = writeln!(out, "dependencies = {}", list(&always));
     }
@@ -394,17 +401,16 @@ fn native_tables(
     }
 }
 
-fn meta_table(out: &mut String, metadata: &Metadata, license: Option<&str>) {
+fn meta_table(out: &mut String, (name, metadata): (&PackageName, &Metadata), notes: &mut Vec<String>) {
     let homepage = metadata
         .one("home-page")
         .map(str::to_owned)
         .or_else(|| metadata.url(&["homepage", "home"]))
         .or_else(|| metadata.url(&["source", "repository", "source code", "documentation"]));
     let mut rows = Vec::new();
-    rows.extend(metadata.one("summary").map(|s| format!("description = {}\n", quote(s))));
+    rows.extend(metadata.summary().map(|s| format!("description = {}\n", quote(s))));
     rows.extend(homepage.map(|h| format!("homepage = {}\n", quote(&h))));
-    let license = metadata.license().or_else(|| license.map(str::to_owned));
-    rows.extend(license.map(|l| format!("license = {}\n", quote(&l))));
+    rows.extend(metadata.license_of(name, notes).map(|l| format!("license = {}\n", quote(&l))));
     let changes = ["changelog", "changes", "release notes", "history"];
     rows.extend(metadata.url(&changes).map(|u| format!("changelog = {}\n", quote(&u))));
     if !rows.is_empty() {
@@ -415,8 +421,9 @@ fn meta_table(out: &mut String, metadata: &Metadata, license: Option<&str>) {
 
 type Extras = BTreeMap<String, Vec<String>>;
 
-/// Requires-Dist, told apart by extra. A requirement whose marker mixes an
-/// extra with more keeps the rest of its marker.
+/// Requires-Dist, told apart by extra; what one of them says twice is said
+/// once. A requirement whose marker mixes an extra with more keeps the rest of
+/// its marker.
 fn requirements(metadata: &Metadata, notes: &mut Vec<String>) -> (Vec<String>, Extras) {
     let (mut always, mut extras) = (Vec::new(), Extras::new());
     for text in metadata.all("requires-dist") {
@@ -433,7 +440,8 @@ fn requirements(metadata: &Metadata, notes: &mut Vec<String>) -> (Vec<String>, E
             }
         }
     }
-    (always, extras)
+    let extras = extras.into_iter().map(|(extra, texts)| (extra, join_requirements(texts)));
+    (join_requirements(always), extras.collect())
 }
 
 /// A requirement as a recipe may have it, with a note when that is not how it

@@ -89,6 +89,10 @@ impl<K: Eq + Hash + Clone, V: Clone> Slots<K, V> {
         let slot = Arc::clone(lock(&self.0).entry(key.clone()).or_default());
         slot.get_or_init(f).clone()
     }
+
+    fn known(&self, key: &K) -> Option<V> {
+        lock(&self.0).get(key)?.get().cloned()
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -305,6 +309,15 @@ impl<'m> Market<'m> {
             let file = offer.sdist.ok_or_else(|| Error::bug(format!("{name} {version} has no sdist")))?;
             sdist::read(self.machines, name, &file).map(Arc::new)
         })
+    }
+
+    /// Metadata with what the version's sdist says besides, if that was looked
+    /// into though the version is taken prebuilt.
+    pub fn with_source(&self, named: &Named, metadata: &Metadata) -> Metadata {
+        match self.sdists.known(named) {
+            Some(Ok(sdist)) => metadata.clone().with_source(&sdist.facts),
+            _ => metadata.clone(),
+        }
     }
 
     /// The hash of a file that a recipe promises: the index's word, else its

@@ -18,7 +18,7 @@ use crate::store::{BlobName, Store};
 use crate::tree::unpack::{UnpackLimits, unpack_some};
 
 /// Raised when what is read of an sdist changes.
-const MEMO: &str = "sdist/5";
+const MEMO: &str = "sdist/6";
 
 /// What is known of an sdist.
 #[derive(Clone, Debug)]

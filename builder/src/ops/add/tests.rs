@@ -112,6 +112,30 @@ fn a_license_is_told_only_when_it_is_certain() {
                Classifier: License :: OSI Approved :: Apache Software License\n";
     assert_eq!(told(two), None);
     assert_eq!(told("License: whatever\nLicense-Expression: 0BSD\n").as_deref(), Some("\"0BSD\""));
+    let whole = "License: Copyright (c) me\n  Redistribution and use in source and binary forms, with\n  or\nSummary: x\n";
+    assert_eq!(told(whole).as_deref(), Some("\"BSD-2-Clause\""));
+}
+
+#[test]
+fn a_license_that_cannot_be_told_is_named_by_its_file() {
+    let both = "Classifier: License :: Public Domain\nClassifier: License :: OSI Approved :: BSD License\n";
+    let made = draft(&[("setup.py", ""), ("COPYING.rst", "public domain and others")], both);
+    assert!(made.text().contains("license = \"LicenseRef-demo-pkg-COPYING.rst\""), "{}", made.text());
+    assert_eq!(made.notes, ["which license it has is not certain: `COPYING.rst` says it"]);
+    // What a wheel's metadata does not say, the source may say.
+    let own = "Summary: own\nLicense: ISC\n\n";
+    let text = draft(&[("setup.py", ""), ("PKG-INFO", own), ("LICENSE", "?")], both).text();
+    assert!(text.contains("license = \"ISC\"") && text.contains("description = \"own\""), "{text}");
+    assert!(!draft(&[("setup.py", "")], both).text().contains("license"));
+}
+
+#[test]
+fn what_metadata_says_twice_is_said_once() {
+    let metadata = "Requires-Dist: a>1\nRequires-Dist: a<3\nRequires-Dist: b; extra == 'x'\n\
+                    Requires-Dist: demo-pkg[y]; extra == 'x'\nRequires-Dist: demo-pkg[z]; extra == 'x'\n";
+    let text = draft(&[("setup.py", "")], metadata).text();
+    assert!(text.contains("dependencies = [\"a>1,<3\"]"), "{text}");
+    assert!(text.contains("x = [\"b\", \"demo-pkg[y,z]\"]"), "{text}");
 }
 
 #[test]
