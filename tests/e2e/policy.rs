@@ -41,6 +41,32 @@ fn the_imports_of_dependencies_are_checked_too() {
 }
 
 #[test]
+fn a_check_sees_the_host_s_programs_where_some_are_declared() {
+    let code = "import shutil\nif not shutil.which('cc'): raise ImportError('no cc')\n";
+    let project = Project::new("runs", "1.0").code(code);
+    let world = World::new(&[project.clone()]);
+    let output = world.fails(1, &["build", "runs"]).to_string();
+    assert!(output.contains("imports of runs 1.0 failed") && output.contains("no cc"), "{output}");
+    let declared = project.recipe_says("[external]\ndependencies = [\"pkg:generic/cc\"]\n");
+    world.recipe("runs-1.0", &declared.recipe());
+    world.ok(&["build", "runs"]);
+}
+
+#[test]
+fn a_module_that_an_extra_is_for_is_no_failure() {
+    // A folder without __init__.py: each module in it is one of the wheel's own.
+    let project = Project::new("spread", "1.0")
+        .without("src/spread/__init__.py")
+        .file("src/spread/plain.py", "")
+        .file("src/spread/more.py", "import grpc\n");
+    let world = World::new(&[project.clone().needs_without_saying("grpcio; extra == 'more'")]);
+    world.ok(&["build", "spread"]);
+    let world = World::new(&[project.needs_without_saying("grpcio-other; extra == 'more'")]);
+    let output = world.fails(1, &["build", "spread"]).to_string();
+    assert!(output.contains("hint: add \"grpcio\" to `dependencies`"), "{output}");
+}
+
+#[test]
 fn all_failures_are_told_and_the_gravest_decides_the_exit_code() {
     let world = World::new(&[
         Project::new("one", "1.0").hook("raise SystemExit('first')"),

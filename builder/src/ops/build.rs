@@ -18,7 +18,7 @@ use crate::ops::report::Report;
 use crate::ops::run::{self, Options, Ran};
 use crate::ops::steps::{Mismatch, Steps};
 use crate::ops::{host, judge, prepare};
-use crate::plan::{Depth, Facts, Goals, Local, Plan, declares_compiler, plan};
+use crate::plan::{Depth, Facts, Goals, Local, Plan, check_sees_host, plan};
 use crate::python::Memo;
 use crate::schedule::{DOWNLOADS, Lanes};
 use crate::store::realisation::Realisation;
@@ -116,7 +116,7 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
     if broken(&findings) {
         return Ok(Prepared::Findings(findings));
     }
-    let compiler = needed.iter().any(|id| declares_compiler(set.get(*id)));
+    let compiler = needed.iter().any(|id| check_sees_host(set.get(*id)));
     let facts = facts(ambient, &machines, compiler)?;
     let goals = Goals {
         packages: wanted.goals.clone(),

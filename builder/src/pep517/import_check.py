@@ -74,6 +74,8 @@ def main():
             # The script's own affair (an extra it needs): its module is there.
             sys.stderr.write("note: {} cannot be looked at: {}\n".format(script.value, type(error).__name__))
     del answer["current"]
+    if answer["failed"] and spec["lenient"]:
+        answer["of_extras"] = of_extras(spec["distribution"])
     answer["ok"] = not answer["failed"]
     sys.stdout.flush()
     sys.stderr.flush()
@@ -90,6 +92,16 @@ def scripts(name):
         return []
     groups = ("console_scripts", "gui_scripts")
     return [point for point in points if point.group in groups and "[" not in point.value]
+
+
+def of_extras(name):
+    """The projects that extras of the distribution ask for."""
+    try:
+        requires = importlib.metadata.requires(name) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    names = (re.match("[A-Za-z0-9._-]+", text) for text in requires if re.search(r";.*\bextra\s*==", text))
+    return sorted({name.group() for name in names if name})
 
 
 def check_script(script, answer):

@@ -45,7 +45,7 @@ use crate::key::{ContentKey, Digest, KeyPart, KeyWriter, StepKey, TreeDigest};
 use crate::store::realisation::Level;
 //PLAN
 pub use show::text;
-pub use spec::declares_compiler;
+pub use spec::{check_sees_host, declares_compiler};
 pub use why::{Difference, differences};
 //PLAN
 /// What of the world moves keys.

@@ -133,6 +133,12 @@ pub fn declares_compiler(recipe: &Recipe) -> bool {
     recipe.external.build_requires.iter().any(|(name, _)| name.starts_with("virtual:compiler/"))
 }
 
+/// Whether its checks see the host's programs: it declares a compiler, or what
+/// of the host it needs to run.
+pub fn check_sees_host(recipe: &Recipe) -> bool {
+    declares_compiler(recipe) || !recipe.external.dependencies.is_empty()
+}
+
 /// `fetch`: what was promised, never where it comes from.
 pub fn fetch(of: Of<'_>, source: &Source, common: &Common<'_>) -> KeyWriter {
     let recipe = of.recipe;
@@ -274,7 +280,7 @@ pub fn verify(closure: &[Arc<str>], common: &Common<'_>) -> KeyWriter {
 /// `imports`: the import check.
 pub fn imports(of: Of<'_>, common: &Common<'_>) -> KeyWriter {
     let recipe = of.recipe;
-    let mut key = common.start(StepKind::Imports, declares_compiler(recipe));
+    let mut key = common.start(StepKind::Imports, check_sees_host(recipe));
     subject(&mut key, of);
     match &recipe.check.imports {
         Some(names) => list(&mut key, "imports", names),
@@ -288,7 +294,7 @@ pub fn imports(of: Of<'_>, common: &Common<'_>) -> KeyWriter {
 /// `check`: the tests.
 pub fn check(of: Of<'_>, source: &Source, common: &Common<'_>) -> KeyWriter {
     let recipe = of.recipe;
-    let mut key = common.start(StepKind::Check, declares_compiler(recipe));
+    let mut key = common.start(StepKind::Check, check_sees_host(recipe));
     let check = &recipe.check;
     let runner = match check.runner {
         Runner::None => "none",

@@ -176,6 +176,8 @@ fn each_field_moves_its_own_steps() {
     );
     assert_eq!(only("flags = [\"-x\"]\n"), ["check app"]);
     assert_eq!(only("imports = [\"app.sub\"]\n"), ["imports app"]);
+    // What it runs of the host is seen by its checks alone.
+    assert_eq!(only("[external]\ndependencies = [\"pkg:generic/git\"]\n"), ["imports app", "check app"]);
 }
 
 #[test]

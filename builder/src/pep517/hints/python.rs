@@ -6,7 +6,7 @@
 use super::{Facts, Hint, between, lines_with, word_after};
 
 /// The index project that has a top-level module, where the names differ.
-const PROJECTS: [(&str, &str); 40] = [
+const PROJECTS: [(&str, &str); 41] = [
     ("Crypto", "pycryptodome"),
     ("Cython", "cython"),
     ("OpenSSL", "pyopenssl"),
@@ -24,6 +24,7 @@ const PROJECTS: [(&str, &str); 40] = [
     ("flit_scm", "flit-scm"),
     ("git", "gitpython"),
     ("google", "protobuf"),
+    ("grpc", "grpcio"),
     ("hatch_fancy_pypi_readme", "hatch-fancy-pypi-readme"),
     ("hatch_requirements_txt", "hatch-requirements-txt"),
     ("hatch_vcs", "hatch-vcs"),

@@ -220,7 +220,7 @@ fn imports_are_tried_all_on_every_python() {
         let site = place.site(&python);
         place.write(&format!("{site}/needs.py"), "import yaml\n");
         place.write(&format!("{site}/leaves.py"), "raise SystemExit(0)\n");
-        let result = place.run(&import_action(&spec(), &modules));
+        let result = place.run(&import_action(&spec(), &modules, false));
         let failure = read_imports(&result).unwrap_err();
         let CheckFailure::Imports(failed) = &failure else { panic!("{failure:?}") };
         let names: Vec<&str> = failed.iter().map(|f| f.module.as_str()).collect();
@@ -228,7 +228,7 @@ fn imports_are_tried_all_on_every_python() {
         assert_eq!(failure.hints()[1], "add \"pyyaml\" to `dependencies`");
         assert_eq!(failure.group(), "import:demo");
         assert!(!log(&result).contains("import_check.py"), "{}", log(&result));
-        let good = read_imports(&place.run(&import_action(&spec(), &modules[..1])));
+        let good = read_imports(&place.run(&import_action(&spec(), &modules[..1], false)));
         assert_eq!(good.unwrap().passed, 1);
     }
 }
@@ -246,7 +246,8 @@ fn what_scripts_call_is_there() {
         let name = spec().subject.pname;
         place.write(&format!("{site}/{name}-1.dist-info/METADATA"), &format!("Name: {name}\nVersion: 1\n"));
         place.write(&format!("{site}/{name}-1.dist-info/entry_points.txt"), POINTS);
-        let failure = read_imports(&place.run(&import_action(&spec(), &["demo".to_owned()]))).unwrap_err();
+        let failure =
+            read_imports(&place.run(&import_action(&spec(), &["demo".to_owned()], false))).unwrap_err();
         assert_eq!(
             failure.message(),
             "a script of the package cannot start: the script `bad` calls `demo:mainn`: `demo` has no `mainn`; \
@@ -258,11 +259,32 @@ fn what_scripts_call_is_there() {
 }
 
 #[test]
+fn a_module_that_needs_an_extra_is_left_out_where_others_are_there() {
+    let modules = ["demo", "demo.rpc"].map(str::to_owned);
+    let metadata = |requires: &str| format!("Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n{requires}\n");
+    for python in pythons() {
+        let place = flat(&python);
+        let site = place.site(&python);
+        place.write(&format!("{site}/demo/rpc.py"), "import grpc.aio\n");
+        let info = format!("{site}/demo-1.0.dist-info/METADATA");
+        place.write(&info, &metadata("Requires-Dist: grpcio>=1; (os_name == 'posix') and extra == 'rpc'\n"));
+        let all = read_imports(&place.run(&import_action(&spec(), &modules, true))).unwrap();
+        assert_eq!((all.passed, all.skipped), (1, 1), "{}", python.display());
+        // What is named is wanted, and something has to be there.
+        assert!(read_imports(&place.run(&import_action(&spec(), &modules, false))).is_err());
+        assert!(read_imports(&place.run(&import_action(&spec(), &modules[1..], true))).is_err());
+        place.write(&info, &metadata("Requires-Dist: other; extra == 'rpc'\n"));
+        let failure = read_imports(&place.run(&import_action(&spec(), &modules, true))).unwrap_err();
+        assert_eq!(failure.hints(), ["add \"grpcio\" to `dependencies`"]);
+    }
+}
+
+#[test]
 fn a_module_that_ends_the_process_is_named() {
     let python = one_python();
     let place = flat(&python);
     place.write(&format!("{}/dies.py", place.site(&python)), "import os; os._exit(0)\n");
-    let result = place.run(&import_action(&spec(), &["demo".to_owned(), "dies".to_owned()]));
+    let result = place.run(&import_action(&spec(), &["demo".to_owned(), "dies".to_owned()], false));
     assert_eq!(read_imports(&result), Err(CheckFailure::Died(Exit::Code(0), Some("dies".into()))));
 }
 
@@ -369,7 +391,7 @@ fn odd_texts_are_told_all_the_same() {
     place.write(&format!("{site}/lone.py"), "raise ValueError('a\\udcffb\\U0001f600')\n");
     place.write(&format!("{site}/odd.py"), &format!("{ODD}raise Odd\n"));
     let modules = ["lone", "odd"].map(str::to_owned);
-    let failure = read_imports(&place.run(&import_action(&spec(), &modules))).unwrap_err();
+    let failure = read_imports(&place.run(&import_action(&spec(), &modules, false))).unwrap_err();
     let CheckFailure::Imports(failed) = &failure else { panic!("{failure:?}") };
     assert_eq!(failed[0].message, "a\\udcffb\u{1f600}");
     assert_eq!(failed[1].message, "(it has no text that can be shown)");
