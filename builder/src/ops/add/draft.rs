@@ -17,6 +17,7 @@ use recipes::parse::{join_requirements, mend_requirement, mend_specifiers};
 use recipes::recipe::Recipe;
 use recipes::solve::Needs;
 
+use super::known;
 use super::license;
 use super::source::SourceFacts;
 use crate::error::{Error, Result};
@@ -58,7 +59,16 @@ impl Metadata {
                 headers.push((name.trim().to_lowercase(), value.trim().to_owned()));
             }
         }
-        Self { headers, notes: Vec::new(), pure_wheel: false, source: None }
+        Self { headers, notes: Vec::new(), pure_wheel: false, source: None }.with_undeclared()
+    }
+
+    /// The same with what it is known to need and does not say.
+    fn with_undeclared(mut self) -> Self {
+        let name = self.one("name").and_then(|name| PackageName::from_str(name).ok());
+        for needed in name.as_ref().map_or(&[][..], |name| known::undeclared(name.as_ref())) {
+            self.headers.push(("requires-dist".to_owned(), (*needed).to_owned()));
+        }
+        self
     }
 
     /// The same of a release whose source was read, too: what its metadata
@@ -89,7 +99,7 @@ impl Metadata {
     pub fn with_requires(mut self, requires: &[String]) -> Self {
         self.headers.retain(|(name, _)| name != "requires-dist");
         self.headers.extend(requires.iter().map(|text| ("requires-dist".to_owned(), text.clone())));
-        self
+        self.with_undeclared()
     }
 
     /// The same, when every requirement can be read; else why it is of no use.
@@ -242,6 +252,7 @@ impl Draft {
     ) -> Self {
         let mut notes = metadata.notes.clone();
         let mut out = String::new();
+        notes.extend(undeclared(frame.name));
         head(&mut out, (frame.name, &frame.version), (metadata, purpose), &mut notes);
         let requires: Vec<String> = source.build_requires().filter_map(|r| readable(r, &mut notes)).collect();
         let _ = writeln!(out, "build-system = {}", list(&join_requirements(requires)));
@@ -322,6 +333,12 @@ impl Draft {
     }
 }
 
+/// What to say of requirements that are ours.
+fn undeclared(name: &PackageName) -> Option<String> {
+    let all = known::undeclared(name.as_ref());
+    (!all.is_empty()).then(|| format!("it imports what it does not require, {}: it is added", all.join(", ")))
+}
+
 /// Name, version, kind and interpreters.
 fn head(
     out: &mut String,
@@ -371,8 +388,12 @@ fn native_tables(
     (name, native): (&PackageName, &SourceFacts),
     (optional, notes): (bool, &mut Vec<String>),
 ) {
-    let libraries = super::native::libraries(name.as_ref());
+    let libraries = known::libraries(name.as_ref());
+    let programs = known::programs(name.as_ref());
     if native.compilers.is_empty() && libraries.is_empty() {
+        if !programs.is_empty() {
+            let _ = writeln!(out, "[external]\ndependencies = {}", list(&programs));
+        }
         return;
     }
     if !optional {
@@ -384,6 +405,9 @@ fn native_tables(
     let _ = writeln!(out, "[external]\nbuild-requires = {}", list(&compilers));
     if !libraries.is_empty() {
         let _ = writeln!(out, "host-requires = {}", list(&libraries));
+    }
+    if !programs.is_empty() {
+        let _ = writeln!(out, "dependencies = {}", list(&programs));
     }
     if native.cargo {
         out.push_str("[cargo]\n");

@@ -131,7 +131,8 @@ const TEXTS: [(&[&str], &[&str], &str); 8] = [
     (&["mozilla public license, version 2.0"], &[], "MPL-2.0"),
 ];
 
-const MIT: &str = "permission is hereby granted, free of charge, to any person obtaining a copy of this software";
+const MIT: &str =
+    "permission is hereby granted, free of charge, to any person obtaining a copy of this software";
 const ISC: &str = "permission to use, copy, modify, and/or distribute this software for any purpose";
 const OLD_ISC: &str = "permission to use, copy, modify, and distribute this software for any purpose";
 
@@ -320,7 +321,9 @@ mod tests {
         ] {
             assert_eq!(of_field(text).as_deref(), Some(id), "{text}");
         }
-        for text in ["BSD", "", "GPLv3", "Dual License", "Apache", "MIT OR", "MIT, Apache 2.0", "Copyright me"] {
+        for text in
+            ["BSD", "", "GPLv3", "Dual License", "Apache", "MIT OR", "MIT, Apache 2.0", "Copyright me"]
+        {
             assert_eq!(of_field(text), None, "{text}");
         }
     }

@@ -6,6 +6,8 @@
 mod asked;
 mod closure;
 pub(super) mod draft;
+mod in_tree;
+mod known;
 mod license;
 mod market;
 mod named;

