@@ -288,3 +288,56 @@ fn a_recipe_may_have_the_name_of_a_tool_s_own_file() {
     let told = world.ok(&["lint"]).to_string();
     assert!(told.contains("0 errors") && !told.contains("ruff") && !told.contains("pylock"), "{told}");
 }
+
+/// An interpreter beside that of the tests: a copy of it, of which the store
+/// remembers that it is one minor version newer. Gives that version.
+fn newer_interpreter(world: &World) -> String {
+    let exe = world.path("newer/python3");
+    std::fs::create_dir_all(exe.parent().unwrap()).unwrap();
+    std::fs::copy(crate::world::python(), &exe).unwrap();
+    let exe = exe.canonicalize().unwrap().display().to_string();
+    world.write("wheelwright.toml", format!("[set]\nrecipes = [\"recipes\"]\n[python]\nalso = [{exe:?}]\n"));
+    world.ok(&["add", "toy", "--dry-run"]);
+    let store = rusqlite::Connection::open(world.path("store/state.sqlite")).unwrap();
+    let select = "SELECT key, value FROM memories WHERE namespace = 'python-probe' AND instr(key, ?1)";
+    let (key, text): (String, String) =
+        store.query_row(select, [&exe], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let mut facts: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let version = format!("3.{}", facts["minor"].as_u64().unwrap() + 1);
+    facts["minor"] = (facts["minor"].as_u64().unwrap() + 1).into();
+    facts["full_version"] = format!("{version}.0").into();
+    facts["implementation_version"] = format!("{version}.0").into();
+    let update = "UPDATE memories SET value = ?1 WHERE namespace = 'python-probe' AND key = ?2";
+    assert_eq!(store.execute(update, [&facts.to_string(), &key]).unwrap(), 1);
+    version
+}
+
+#[test]
+fn all_interpreters_of_the_workspace_are_thought_of() {
+    let world = World::empty();
+    world.index.publish(&Project::backend("1.0").says_all());
+    let newer = newer_interpreter(&world);
+    let only_newer = |name: &str| format!("{name}; python_version >= '{newer}'");
+    for project in [
+        Project::new("app", "1.0").needs("core").needs(&only_newer("patch")),
+        Project::new("core", "2.0"),
+        Project::new("core", "1.0").needs(&only_newer("shared")),
+        Project::new("patch", "1.0").needs("shared"),
+        Project::new("shared", "1.0"),
+    ] {
+        world.index.publish(&project.says_all());
+    }
+    world.index.says("core-2.0.tar.gz", "requires-python", format!("<{newer}"));
+    world.ok(&["add", "app"]);
+    let all = ["app.toml", "core-1.0.toml", "core.toml", "patch.toml", "shared.toml", "toy.toml"];
+    assert_eq!(recipes(&world), all, "each has the version that is for it");
+    assert!(world.read("recipes/core.toml").contains("version = \"2.0\""));
+    let patch = world.read("recipes/app.toml");
+    assert!(patch.contains(&only_newer("patch")), "{patch}");
+    // One that is named is thought of alone.
+    let python = crate::world::python().display().to_string();
+    std::fs::remove_dir_all(world.work("recipes")).unwrap();
+    std::fs::create_dir(world.work("recipes")).unwrap();
+    world.ok(&["add", "app", "--python", &python]);
+    assert_eq!(recipes(&world), ["app.toml", "core.toml", "toy.toml"]);
+}

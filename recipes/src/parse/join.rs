@@ -14,9 +14,8 @@ pub fn join_requirements(texts: Vec<String>) -> Vec<String> {
     let mut out: Vec<(String, Option<Requirement>)> = Vec::new();
     for text in texts {
         let read = Requirement::from_str(&text).ok().filter(has_no_address);
-        let same = |a: &Requirement, b: &Requirement| {
-            a.name() == b.name() && a.parsed.marker == b.parsed.marker
-        };
+        let same =
+            |a: &Requirement, b: &Requirement| a.name() == b.name() && a.parsed.marker == b.parsed.marker;
         let first = out.iter_mut().find(|(_, known)| {
             known.as_ref().zip(read.as_ref()).is_some_and(|(known, read)| same(known, read))
         });
