@@ -24,7 +24,8 @@ use std::time::SystemTime;
 use recipes::name::{PackageName, Sha256};
 use reqwest::Url;
 use reqwest::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+    ACCEPT, AGE, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    LAST_MODIFIED,
 };
 
 use crate::ambient::Ambient;
@@ -319,6 +320,8 @@ impl Index {
             Some(kept) if page.status == reqwest::StatusCode::NOT_MODIFIED => Kept { checked: now, ..kept },
             _ => read_page(name, &page, now).map_err(PageError::Failed)?,
         };
+        let header = |name: HeaderName| page.headers.get(name).and_then(|v| v.to_str().ok());
+        let kept = kept.lasting(header(CACHE_CONTROL), header(AGE));
         // Pages are large, and several come at once.
         drop(page);
         cache::write(&self.pages.folder, url, &kept);

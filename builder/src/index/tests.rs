@@ -218,6 +218,28 @@ fn a_page_without_validator_is_trusted_for_ten_minutes() {
 }
 
 #[test]
+fn a_page_is_not_asked_for_while_its_server_says_so() {
+    let server = Server::start(|r| {
+        let fresh = r.header("if-none-match").is_some();
+        let reply = if fresh { Reply::status(304) } else { json(&plain(&["foo-1.0.tar.gz"])) };
+        let never = r.path.contains("never");
+        let control = if never { "no-cache" } else { "max-age=600, public" };
+        let reply = reply.header("Cache-Control", control);
+        if never { reply } else { reply.header("ETag", "\"1\"").header("Age", "100") }
+    });
+    let mut world = World::new(&server);
+    for (seconds, requests) in [(0, 1), (499, 1), (1, 2), (499, 2), (1, 3)] {
+        world = world.later(seconds);
+        world.run().0.project(&name("foo")).unwrap();
+        assert_eq!(server.requests().len(), requests, "after {seconds} more seconds");
+    }
+    for requests in [4, 5] {
+        world.run().0.project(&name("never")).unwrap();
+        assert_eq!(server.requests().len(), requests);
+    }
+}
+
+#[test]
 fn many_who_want_a_page_share_one_request() {
     let server = Server::start(|_| json(&plain(&["foo-1.0.tar.gz"])));
     let (index, _) = World::new(&server).run();
