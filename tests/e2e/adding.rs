@@ -79,6 +79,23 @@ fn the_closure_of_run_time_and_builds_is_added_and_builds() {
 }
 
 #[test]
+fn what_was_asked_for_lately_is_not_asked_for_again() {
+    let world = world(&[Project::new("app", "1.0").needs("core"), Project::new("core", "1.0")]);
+    let output = world.ok(&["add", "app"]).to_string();
+    let sent = world.index.requests().len();
+    assert!(
+        output.contains(&format!("3 recipes written, 1 of them for builds; 0 of the set used; {sent} req")),
+        "{output}"
+    );
+    for name in recipes(&world) {
+        std::fs::remove_file(world.work("recipes").join(name)).unwrap();
+    }
+    let output = world.ok(&["add", "app"]).to_string();
+    assert!(output.contains("3 recipes written") && output.contains("; 0 requests"), "{output}");
+    assert_eq!(world.index.requests().len(), sent);
+}
+
+#[test]
 fn what_the_set_has_is_used_and_nobody_is_asked_for_more() {
     let world = world(&[Project::new("app", "1.0").needs("core"), Project::new("core", "2.0")]);
     world.recipe("toy", &Project::backend("1.0").says_all().recipe());

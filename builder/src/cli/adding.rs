@@ -74,7 +74,8 @@ fn tell(common: &Common, added: &Addition, solving: &SolvingArgs) {
     let of_builds = if builds > 0 { format!(", {builds} of them for builds") } else { String::new() };
     let written = if solving.dry_run { "would be written" } else { "written" };
     let new = count(added.new.len(), "recipe");
-    print::talk(&format!("{new} {written}{of_builds}; {} of the set used", added.kept));
+    let requests = count(added.requests, "request");
+    print::talk(&format!("{new} {written}{of_builds}; {} of the set used; {requests}", added.kept));
 }
 
 /// `--check`: what was named is built.

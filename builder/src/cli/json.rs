@@ -126,6 +126,7 @@ pub fn addition(added: &Addition, dry_run: bool) -> String {
         "recipes": added.new.iter().map(one).collect::<Vec<_>>(),
         "had": added.had,
         "kept": added.kept,
+        "requests": added.requests,
         "notes": added.notes,
     }))
 }

@@ -5,7 +5,7 @@
 
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -173,6 +173,7 @@ pub struct Http {
     /// One for each of `own_certs`.
     own: Vec<OnceLock<Result<Client>>>,
     slots: Slots,
+    requests: AtomicUsize,
 }
 
 impl Http {
@@ -182,6 +183,7 @@ impl Http {
         let slots = Slots { free: Mutex::new(options.connections.max(1)), freed: Condvar::new() };
         Self {
             learned: RwLock::default(),
+            requests: AtomicUsize::new(0),
             unlocked: Mutex::default(),
             plain: OnceLock::new(),
             secure: OnceLock::new(),
@@ -194,6 +196,12 @@ impl Http {
     /// How requests are made.
     pub fn options(&self) -> &HttpOptions {
         &self.options
+    }
+
+    /// How many requests were sent so far: tries, redirects and parts of files
+    /// are one each.
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// Uses a login for the origin of `url` from now on.
@@ -262,6 +270,7 @@ impl Http {
             if let Some(login) = &sent {
                 request = request.header(AUTHORIZATION, login.header());
             }
+            self.requests.fetch_add(1, Ordering::Relaxed);
             let response = request.send().map_err(|e| request_failure(&url, e))?;
             let status = response.status();
             if status == StatusCode::UNAUTHORIZED

@@ -130,6 +130,11 @@ impl Index {
         (index, fetcher)
     }
 
+    /// How many requests the run has sent, those of its fetcher among them.
+    pub fn requests(&self) -> usize {
+        self.http.requests()
+    }
+
     /// Where a run looks for projects whose recipe names no index, in order.
     pub fn addresses(&self) -> Result<Vec<Address>> {
         self.config.addresses(None).map(|(addresses, _)| addresses)

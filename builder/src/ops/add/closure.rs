@@ -73,6 +73,8 @@ pub struct Addition {
     pub notes: BTreeSet<String>,
     /// What was asked for, as `build` wants it.
     pub named: Vec<String>,
+    /// How many requests it took.
+    pub requests: usize,
 }
 
 /// A recipe that the set had not.
@@ -480,6 +482,7 @@ impl Work<'_, '_> {
         Addition {
             had: had.collect(),
             kept: self.kept.len(),
+            requests: self.market.requests(),
             named: named.collect(),
             notes: self.notes,
             new: self

@@ -164,6 +164,11 @@ impl<'m> Market<'m> {
         })
     }
 
+    /// How many requests were sent.
+    pub fn requests(&self) -> usize {
+        self.index.requests()
+    }
+
     /// Does something while workers fetch what it will ask for.
     pub fn busy<R>(&self, f: impl FnOnce() -> R) -> R {
         std::thread::scope(|scope| {
