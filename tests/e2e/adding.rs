@@ -178,7 +178,8 @@ fn what_has_no_source_is_taken_prebuilt() {
     world.index.serve("closed", "closed-1.0-py3-none-any.whl", bytes.clone());
     let output = world.fails(2, &["add", "app", "--sdist", "closed"]).to_string();
     assert!(output.contains("closed 1.0 has no sdist"), "{output}");
-    world.ok(&["add", "app"]);
+    let output = world.ok(&["add", "app"]).to_string();
+    assert!(output.contains("note: closed 1.0 has no sdist: it is taken prebuilt"), "{output}");
     let closed = world.read("recipes/closed.toml");
     assert!(closed.contains("format = \"wheel\"") && closed.contains(&sri(&bytes)), "{closed}");
     assert!(closed.contains("dependencies = [\"core\"]"), "{closed}");

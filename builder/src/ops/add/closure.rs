@@ -17,7 +17,7 @@ use recipes::solve::{Failure, Solution, Wish};
 use recipes::target::Target;
 
 use super::asked::{check_day, targets, wishes};
-use super::draft::{Draft, Prebuilt, Purpose};
+use super::draft::{Draft, Purpose};
 use super::market::{Form, Market, Terms, is_strangers, unusable};
 use super::near;
 use super::promised::{self, Lock};
@@ -414,7 +414,11 @@ impl Work<'_, '_> {
             Draft::new((name, version), sdist.sha256, (&sdist.facts, &metadata), &purpose)
         } else {
             let metadata = self.market.with_source(&named, &metadata);
-            Draft::of_wheels((name, version), &self.prebuilt(name, version)?, &metadata, &purpose)
+            let files = wheels::prebuilt(self.market, &named, &self.targets)?;
+            if self.market.offer(name, version)?.sdist.is_none() {
+                self.notes.insert(format!("{name} {version} has no sdist: it is taken prebuilt"));
+            }
+            Draft::of_wheels((name, version), &files, &metadata, &purpose)
         };
         let (text, recipe) = draft.recipe(&path)?;
         self.recipes.push(Arc::clone(&recipe));
@@ -427,17 +431,6 @@ impl Work<'_, '_> {
         let asked = self.wishes.iter().filter(|wish| wish.requirement.name() == name && self.application);
         let extras: Vec<_> = asked.clone().flat_map(|wish| wish.requirement.parsed.extras.clone()).collect();
         Purpose { application: asked.count() > 0, extras }
-    }
-
-    fn prebuilt(&self, name: &PackageName, version: &Version) -> Result<Vec<Prebuilt>> {
-        let offer = self.market.offer(name, version)?;
-        let files: Vec<&str> = offer.wheels.iter().map(|w| w.name.as_str()).collect();
-        let chosen = wheels::choose(&files, &self.targets).into_iter().map(|(when, file)| {
-            let wheel = offer.wheels.iter().find(|w| w.name == file);
-            let wheel = wheel.ok_or_else(|| Error::bug(format!("`{file}` is gone")))?;
-            Ok(Prebuilt { when, file: file.to_owned(), hash: self.market.hash_of(name, wheel)? })
-        });
-        chosen.collect()
     }
 
     /// `NAME.toml`, or `NAME-VERSION.toml` where another version has that.

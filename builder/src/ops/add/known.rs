@@ -1,7 +1,8 @@
 //! Facts about projects that none of their files says in a way that can be
 //! read: libraries and programs of the host, packages they import undeclared.
 //!
-//! Knows names. A new entry is a fact about a project, with what shows it.
+//! Knows names: an entry is a fact about a project. Must never hold what could
+//! be read from a project's own files.
 
 /// Libraries of the host that projects are compiled against, whatever else
 /// their files say: PEP 725 names without `pkg:generic/`.

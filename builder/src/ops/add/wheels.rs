@@ -5,7 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use recipes::name::{PackageName, Version};
 use recipes::target::Target;
+
+use super::draft::Prebuilt;
+use super::market::Market;
+use crate::error::{Error, Result};
 
 /// Platforms by the markers that tell them apart: those of a recipe, with the
 /// words of the tags of their wheels. Of Linux those of glibc: no marker tells
@@ -18,6 +23,22 @@ const PLATFORMS: [(&str, &str, &[&str]); 6] = [
     ("win32", "AMD64", &["win_amd64"]),
     ("win32", "ARM64", &["win_arm64"]),
 ];
+
+/// The wheels of a version that its recipe takes, with their hashes.
+pub fn prebuilt(
+    market: &Market<'_>,
+    (name, version): &(PackageName, Version),
+    targets: &[Target],
+) -> Result<Vec<Prebuilt>> {
+    let offer = market.offer(name, version)?;
+    let files: Vec<&str> = offer.wheels.iter().map(|w| w.name.as_str()).collect();
+    let chosen = choose(&files, targets).into_iter().map(|(when, file)| {
+        let wheel = offer.wheels.iter().find(|w| w.name == file);
+        let wheel = wheel.ok_or_else(|| Error::bug(format!("`{file}` is gone")))?;
+        Ok(Prebuilt { when, file: file.to_owned(), hash: market.hash_of(name, wheel)? })
+    });
+    chosen.collect()
+}
 
 /// Files by the marker of what they are for; one without is for all. Only of
 /// interpreters that are wanted.
