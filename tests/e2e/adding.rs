@@ -264,6 +264,18 @@ fn a_download_that_is_another_file_ends_it() {
 }
 
 #[test]
+fn the_folder_of_recipes_is_made_where_it_is_not_there() {
+    let world = world(&[Project::new("app", "1.0")]);
+    std::fs::remove_dir(world.work("recipes")).unwrap();
+    world.ok(&["add", "app"]);
+    assert_eq!(recipes(&world), ["app.toml", "toy.toml"]);
+    // Any other one that is not there is a slip.
+    world.write("wheelwright.toml", "[set]\nrecipes = [\"recipes\", \"recipe\"]\n");
+    let output = world.fails(2, &["add", "app"]).to_string();
+    assert!(output.contains("there is no folder `recipe` beside"), "{output}");
+}
+
+#[test]
 fn a_file_that_is_in_the_way_is_replaced_only_by_force() {
     let world = world(&[Project::new("app", "1.0"), Project::new("app", "2.0")]);
     world.ok(&["add", "app", "--dir", "elsewhere"]);

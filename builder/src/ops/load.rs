@@ -92,6 +92,17 @@ impl Loaded {
         self.findings.iter().any(|f| f.severity == Severity::Error)
     }
 
+    /// A folder is about to be made: that it is not there yet is no finding.
+    pub fn will_make(&mut self, dir: &Path) {
+        let dir = clean(dir);
+        let folders = self.workspace.recipes.iter();
+        let it: Vec<&Place> = folders
+            .filter(|(folder, _)| clean(&self.root.join(folder)) == dir)
+            .map(|(_, place)| place)
+            .collect();
+        self.findings.retain(|f| f.code != NO_FOLDER || !f.place.as_ref().is_some_and(|p| it.contains(&p)));
+    }
+
     /// Whether a `wheelwright.toml` says what the set is.
     pub fn is_workspace(&self) -> bool {
         self.root.join(WORKSPACE_FILE).is_file()

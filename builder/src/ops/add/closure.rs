@@ -139,13 +139,14 @@ const MOST_REFUSED: usize = 50;
 
 /// Solves and writes; nothing is written where anything is wrong.
 pub fn solve(ambient: &Ambient, request: &Solving) -> Result<Solved> {
-    let loaded = load(ambient, &[])?;
+    let mut loaded = load(ambient, &[])?;
+    let dir = folder(ambient, &loaded, request.dir.as_deref());
+    loaded.will_make(&dir);
     if loaded.is_broken() {
         return Ok(Solved::Findings(loaded.findings));
     }
     let asked = wishes(&request.requirements)?;
     let machines = open(ambient, &request.settings, &loaded.workspace)?;
-    let dir = folder(ambient, &loaded, request.dir.as_deref());
     let mut terms = Terms {
         exclude_newer: request.exclude_newer.clone(),
         promises: request.lock.locked.promises.clone(),
