@@ -44,7 +44,7 @@ fn the_imports_of_dependencies_are_checked_too() {
 fn a_check_sees_the_host_s_programs_where_some_are_declared() {
     let code = "import shutil\nif not shutil.which('cc'): raise ImportError('no cc')\n";
     let project = Project::new("runs", "1.0").code(code);
-    let world = World::new(&[project.clone()]);
+    let world = World::new(std::slice::from_ref(&project));
     let output = world.fails(1, &["build", "runs"]).to_string();
     assert!(output.contains("imports of runs 1.0 failed") && output.contains("no cc"), "{output}");
     let declared = project.recipe_says("[external]\ndependencies = [\"pkg:generic/cc\"]\n");
