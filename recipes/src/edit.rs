@@ -5,12 +5,16 @@
 //! An edit changes the bytes it must and no others, so comments and layout
 //! stay; the result is read again before it is handed back.
 
+mod values;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::diag::SourceFile;
 use crate::name::Sha256;
 use crate::node::{self, Node, Table, Value};
+
+pub use values::{add_literal, quoted, remove_item, remove_value, replace_item, set_value};
 
 /// Writes a hash at [`crate::recipe::Source::hash_place`]: the span of the
 /// hash's string, or of the source's table when it has none yet.
@@ -185,8 +189,12 @@ fn append(text: &str, node: &Node, items: &[Node], item: &str) -> String {
     };
     let end = last.place.span.end;
     let tail = &text[end..span.end];
-    if !text[span.clone()].contains('\n') {
-        return replaced(text, end..end, &format!(", {item}"));
+    // Nor can it have a line of its own where the list ends beside its last one.
+    if !tail.contains('\n') {
+        let comma =
+            if tail.trim_start().starts_with(',') { end + tail.find(',').unwrap_or(0) + 1 } else { end };
+        let (at, gap) = if comma > end { (comma, " ") } else { (end, ", ") };
+        return replaced(text, at..at, &format!("{gap}{item}"));
     }
     let comma = if tail.trim_start().starts_with(',') { "" } else { "," };
     let text = replaced(text, end..end, comma);

@@ -30,4 +30,5 @@ pub mod search;
 pub mod set;
 pub mod solve;
 pub mod target;
+pub mod update;
 pub mod workspace;

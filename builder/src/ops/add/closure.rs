@@ -4,6 +4,8 @@
 //! Knows the order: choose, read the sources, choose what builds them, and so
 //! on until nothing is new. Must never know how versions are chosen.
 
+mod complete;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,17 +19,19 @@ use recipes::solve::{Failure, Solution, Wish};
 use recipes::target::Target;
 
 use super::asked::{check_day, targets, wishes};
-use super::draft::{Draft, Purpose};
+use super::draft::Purpose;
 use super::market::{Form, Market, Terms, is_strangers, unusable};
 use super::near;
 use super::promised::{self, Lock};
+use super::release;
 use super::view::View;
-use super::wheels;
 use super::{Added, folder, free, outside};
 use crate::ambient::Ambient;
 use crate::error::{Error, IoContext as _, Result};
 use crate::ops::load::load;
 use crate::ops::machines::{Settings, open};
+
+pub use complete::{Completed, complete};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -102,6 +106,9 @@ struct Work<'a, 'm> {
     targets: Vec<Target>,
     /// What is asked for, with the extras of it.
     wishes: Vec<Wish>,
+    /// Recipes of the set that are to be others than they were: what these
+    /// need is to be had, too.
+    changed: Vec<Arc<Recipe>>,
     /// What rules versions out, though not for builds.
     limits: Vec<Requirement>,
     application: bool,
@@ -170,6 +177,7 @@ pub fn solve(ambient: &Ambient, request: &Solving) -> Result<Solved> {
         market: &market,
         targets,
         wishes: asked,
+        changed: Vec::new(),
         limits: request.lock.locked.limits.clone(),
         application: request.application,
         dir,
@@ -181,7 +189,8 @@ pub fn solve(ambient: &Ambient, request: &Solving) -> Result<Solved> {
         kept: BTreeSet::new(),
         notes: BTreeSet::new(),
     };
-    market.busy(|| work.admit(&request.lock).and_then(|()| work.close()))?;
+    let closed = market.busy(|| work.admit(&request.lock).and_then(|()| work.close()))?;
+    closed.map_err(|refusal| Error::bug(format!("{} {}", refusal.named.0, refusal.why)))?;
     if request.lock.locked.whole {
         work.tell_strays(&request.lock.said);
     }
@@ -216,7 +225,7 @@ impl Work<'_, '_> {
 
     /// Chooses, reads and drafts until nothing is new. A version whose build
     /// cannot be had is refused, and all is chosen again without it.
-    fn close(&mut self) -> Result<()> {
+    fn close(&mut self) -> Result<Result<(), Refusal>> {
         let first = self.recipes.len();
         let mut refused = 0;
         loop {
@@ -224,11 +233,14 @@ impl Work<'_, '_> {
             refused += 1;
             let Err(Refusal { named, why }) = attempt else {
                 if refused > MOST_REFUSED || !self.break_circles()? {
-                    return Ok(());
+                    return Ok(Ok(()));
                 }
                 self.forget(first);
                 continue;
             };
+            if self.changed.iter().any(|r| (&r.pname, &r.version) == (&named.0, &named.1)) {
+                return Ok(Err(Refusal { named, why }));
+            }
             let label = format!("{} {}", named.0, named.1);
             if refused > MOST_REFUSED {
                 return Err(Error::input(format!("{label} {why}, and so on: {refused} versions were tried"))
@@ -268,32 +280,26 @@ impl Work<'_, '_> {
     }
 
     fn attempt(&mut self) -> Result<Result<(), Refusal>> {
-        let mut new = BTreeSet::new();
+        let mut new = match self.changed_ones()? {
+            Ok(new) => new,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         let wishes = self.wishes.clone();
         for target in self.targets.clone() {
             let doing = "failed to choose versions for what you asked for";
             let solution = self.choose(&target, (&wishes, &self.limits), doing)?;
             new.extend(self.take(solution.map_err(|sentences| self.conflict(&target, doing, sentences))?));
         }
+        let mut recipes = self.changed.clone();
         let mut for_builds = false;
-        while !new.is_empty() {
-            self.market.expect_sdists(new.iter().filter(|named| self.is_source(named)));
+        while !new.is_empty() || !recipes.is_empty() {
             let first = self.drafts.len();
-            let mut batch: Vec<Named> = std::mem::take(&mut new).into_iter().collect();
-            // Of several versions the highest has the plain file name.
-            batch.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(&a.1)));
-            for named in batch {
-                let path = self.path_of(&named.0, &named.1)?;
-                match self.draft((&named.0, &named.1), path, for_builds) {
-                    Ok(()) => {}
-                    Err(error) if is_strangers(&error) => {
-                        return Ok(Err(Refusal { named, why: unusable(&error) }));
-                    }
-                    Err(error) => return Err(error),
-                }
+            if let Err(refusal) = self.draft_all(std::mem::take(&mut new), for_builds)? {
+                return Ok(Err(refusal));
             }
+            recipes.extend(self.drafts[first..].iter().map(|d| Arc::clone(&d.recipe)));
             for_builds = true;
-            new = match self.builders(first)? {
+            new = match self.builders(&std::mem::take(&mut recipes))? {
                 Ok(new) => new,
                 Err(refusal) => return Ok(Err(refusal)),
             };
@@ -301,10 +307,27 @@ impl Work<'_, '_> {
         Ok(Ok(()))
     }
 
-    /// What the builds of drafts need that is new.
-    fn builders(&mut self, first: usize) -> Result<Result<BTreeSet<Named>, Refusal>> {
-        let recipes: Vec<Arc<Recipe>> = self.drafts[first..].iter().map(|d| Arc::clone(&d.recipe)).collect();
-        for recipe in &recipes {
+    fn draft_all(&mut self, new: BTreeSet<Named>, for_builds: bool) -> Result<Result<(), Refusal>> {
+        self.market.expect_sdists(new.iter().filter(|named| self.is_source(named)));
+        let mut batch: Vec<Named> = new.into_iter().collect();
+        // Of several versions the highest has the plain file name.
+        batch.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(&a.1)));
+        for named in batch {
+            let path = self.path_of(&named.0, &named.1)?;
+            match self.draft((&named.0, &named.1), path, for_builds) {
+                Ok(()) => {}
+                Err(error) if is_strangers(&error) => {
+                    return Ok(Err(Refusal { named, why: unusable(&error) }));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// What the builds of recipes need that is new.
+    fn builders(&mut self, recipes: &[Arc<Recipe>]) -> Result<Result<BTreeSet<Named>, Refusal>> {
+        for recipe in recipes {
             let needed: Vec<&Requirement> = recipe.build_system.iter().map(|d| &d.requirement).collect();
             self.market.expect(&needed);
         }
@@ -410,17 +433,12 @@ impl Work<'_, '_> {
             let why = "is built with cargo, which is not supported yet: it is taken prebuilt";
             self.notes.insert(format!("{name} {version} {why}"));
         }
-        let draft = if self.is_source(&named) {
-            let sdist = self.market.sdist(name, version)?;
-            Draft::new((name, version), sdist.sha256, (&sdist.facts, &metadata), &purpose)
-        } else {
-            let metadata = self.market.with_source(&named, &metadata);
-            let files = wheels::prebuilt(self.market, &named, &self.targets)?;
-            if self.market.offer(name, version)?.sdist.is_none() {
-                self.notes.insert(format!("{name} {version} has no sdist: it is taken prebuilt"));
-            }
-            Draft::of_wheels((name, version), &files, &metadata, &purpose)
-        };
+        let form = if self.is_source(&named) { Form::Sdist } else { Form::Wheel };
+        if form == Form::Wheel && self.market.offer(name, version)?.sdist.is_none() {
+            self.notes.insert(format!("{name} {version} has no sdist: it is taken prebuilt"));
+        }
+        let draft =
+            release::draft((self.market, &self.targets), (name, version), (form, &metadata), &purpose)?;
         let (text, recipe) = draft.recipe(&path)?;
         self.recipes.push(Arc::clone(&recipe));
         let ((name, version), notes, replaces) = (named, draft.notes, path.exists());

@@ -57,6 +57,9 @@ pub struct Terms {
     pub at_hand: HashMap<PackageName, Vec<Version>>,
     /// Wheels of these versions are only offered when they are promised.
     pub promises: BTreeMap<Named, Promise>,
+    /// Projects that are looked for on one index: a name from `[index.NAME]`
+    /// or an address.
+    pub on: BTreeMap<PackageName, String>,
 }
 
 /// One version of a project, as far as it is offered.
@@ -182,11 +185,15 @@ impl<'m> Market<'m> {
 
     /// All versions of a project; `None` when no index has it.
     pub fn offers(&self, name: &PackageName) -> Result<Option<Arc<Vec<Offer>>>> {
-        self.offers.get(name, || match self.index.project(name) {
+        self.offers.get(name, || match self.index.project_of(name, self.on(name)) {
             Ok(project) => Ok(Some(Arc::new(self.read(&project)))),
             Err(IndexError::NoProject { .. }) => Ok(None),
             Err(error) => Err(error.into_error()),
         })
+    }
+
+    fn on(&self, name: &PackageName) -> Option<&str> {
+        self.terms.on.get(name).map(String::as_str)
     }
 
     /// One of them.
@@ -312,7 +319,7 @@ impl<'m> Market<'m> {
         self.sdists.get(&key, || {
             let offer = self.offer(name, version)?;
             let file = offer.sdist.ok_or_else(|| Error::bug(format!("{name} {version} has no sdist")))?;
-            sdist::read(self.machines, name, &file).map(Arc::new)
+            sdist::read(self.machines, (name, self.on(name)), &file).map(Arc::new)
         })
     }
 
@@ -330,7 +337,7 @@ impl<'m> Market<'m> {
     pub fn hash_of(&self, name: &PackageName, file: &ProjectFile) -> Result<Sha256> {
         let hash = match file.sha256 {
             Some(hash) => hash,
-            None => sdist::fetch(self.machines, name, file)?,
+            None => sdist::fetch(self.machines, (name, self.on(name)), file)?,
         };
         match self.terms.promises.get(&(name.clone(), file.version.clone())) {
             Some(Promise { hashes, .. }) if !hashes.is_empty() && !hashes.contains(&hash) => {

@@ -14,6 +14,7 @@ mod named;
 mod native;
 mod near;
 mod promised;
+pub(super) mod release;
 mod sdist;
 pub(super) mod source;
 #[cfg(test)]
@@ -31,10 +32,11 @@ use crate::error::{Error, IoContext as _, Result};
 use crate::ops::load::{Loaded, WORKSPACE_FILE, load};
 use crate::ops::machines::{Settings, open};
 
-pub(super) use asked::check_day;
+pub(super) use asked::{check_day, targets};
 pub use closure::{Addition, New, Solved, Solving, solve};
+pub(super) use closure::{Completed, complete};
 pub use market::Form;
-pub(super) use market::{Market, Terms};
+pub(super) use market::{Market, Offer, Terms, is_strangers, unusable};
 pub use promised::Lock;
 
 /// What is asked for.

@@ -34,7 +34,7 @@ pub(super) fn one(machines: &Machines, text: &str, (dir, force): (&Path, bool)) 
         want: WantFile::Sdist,
     };
     let file = project.pick(&wanted, None).map_err(|e| e.into_error())?;
-    let sdist = sdist::read(machines, &name, file)?;
+    let sdist = sdist::read(machines, (&name, None), file)?;
     let metadata = metadata(index, &project, (&version, &sdist))?
         .with_pure_wheel(project.files_of(&version).iter().any(|f| f.name.ends_with("-none-any.whl")));
     let draft = Draft::new((&name, &version), sdist.sha256, (&sdist.facts, &metadata), &Purpose::default());

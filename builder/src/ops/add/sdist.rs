@@ -44,7 +44,11 @@ impl Sdist {
 }
 
 /// Reads an sdist; one that was read before is not even fetched.
-pub fn read(machines: &Machines, name: &PackageName, file: &ProjectFile) -> Result<Sdist> {
+pub fn read(
+    machines: &Machines,
+    (name, on): (&PackageName, Option<&str>),
+    file: &ProjectFile,
+) -> Result<Sdist> {
     let store = &machines.store;
     if let Some(sha256) = file.sha256
         && let Some(known) = store.recall(MEMO, &sha256.hex())?
@@ -52,7 +56,7 @@ pub fn read(machines: &Machines, name: &PackageName, file: &ProjectFile) -> Resu
     {
         return Ok(Sdist { sha256, facts });
     }
-    let sha256 = fetch(machines, name, file)?;
+    let sha256 = fetch(machines, (name, on), file)?;
     let temp = store.temp_dir()?;
     let archive = (&Digest(sha256.0), file.name.as_str());
     let (mut top, files) = unpacked(store, archive, (&temp.path().join("few"), is_read))?;
@@ -70,7 +74,11 @@ pub fn read(machines: &Machines, name: &PackageName, file: &ProjectFile) -> Resu
 }
 
 /// Brings a file into the store, unless it is there, and gives its hash.
-pub fn fetch(machines: &Machines, name: &PackageName, file: &ProjectFile) -> Result<Sha256> {
+pub fn fetch(
+    machines: &Machines,
+    (name, on): (&PackageName, Option<&str>),
+    file: &ProjectFile,
+) -> Result<Sha256> {
     let store = &machines.store;
     if let Some(sha256) = file.sha256.filter(|hash| store.has_blob(&Digest(hash.0)).unwrap_or(false)) {
         return Ok(sha256);
@@ -79,7 +87,7 @@ pub fn fetch(machines: &Machines, name: &PackageName, file: &ProjectFile) -> Res
         project: name.clone(),
         version: file.version.clone(),
         file: Some(file.name.clone()),
-        index: None,
+        index: on.map(str::to_owned),
         want: match file.kind {
             FileKind::Sdist(_) => WantFile::Sdist,
             FileKind::Wheel(_) => WantFile::Wheel(Vec::new()),
