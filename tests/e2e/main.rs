@@ -29,6 +29,7 @@ mod remembered;
 #[path = "../support/server.rs"]
 mod server;
 mod stopping;
+mod updating;
 mod wanted;
 mod warm;
 mod world;

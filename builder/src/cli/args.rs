@@ -3,12 +3,14 @@
 //! Knows spelling and help. Must never know what a verb does.
 
 mod inspecting;
+mod updating;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use inspecting::{LicensesArgs, OutdatedArgs, SearchArgs, WhyDependsArgs};
+pub use updating::UpdateArgs;
 
 /// Python packages from pinned source: recipes in, wheels, applications and
 /// environments out.
@@ -103,6 +105,9 @@ pub enum Verb {
     /// Write recipes for projects of the index and for all that they and
     /// their builds need.
     Add(AddArgs),
+    /// Bring recipes to newer versions, as far as all that the set requires
+    /// is kept.
+    Update(UpdateArgs),
     /// Write the recipe of a project that is there already: a folder, a git
     /// repository, an sdist or wheel at an address.
     New(NewArgs),

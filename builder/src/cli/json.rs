@@ -4,6 +4,7 @@
 //! Knows the words of each. Must never print, nor be used inside.
 
 pub mod inspecting;
+pub mod updating;
 
 use std::path::Path;
 

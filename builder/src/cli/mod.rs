@@ -15,6 +15,7 @@ pub mod print;
 pub mod progress;
 mod reading;
 mod tending;
+mod updating;
 
 use std::process::ExitCode;
 
@@ -73,6 +74,7 @@ fn dispatch(ambient: &Ambient, cli: Cli) -> Outcome {
         Verb::Licenses(args) => inspecting::licenses(ambient, common, &args),
         Verb::Search(args) => inspecting::search(ambient, common, &args),
         Verb::Add(args) => tending::add(ambient, common, &args),
+        Verb::Update(args) => updating::update(ambient, common, &args),
         Verb::New(args) => newing::new_recipe(ambient, common, &args),
         Verb::Import(args) => importing::import(ambient, common, &args),
         Verb::Export(args) => exporting::export(ambient, common, &args),

@@ -32,7 +32,7 @@ use http::{Failure, Http, Verdict};
 use shelf::Shelf;
 
 pub(crate) use download::content_range;
-pub use git::GitOptions;
+pub use git::{GitOptions, OwnRepository};
 
 /// Bytes of one file or checkout, unless the spec says otherwise.
 pub const DEFAULT_LIMIT: u64 = 8 << 30;

@@ -1,4 +1,4 @@
-//! The verbs: build, env, run, plan, why, add, new, outdated, gc.
+//! The verbs: build, env, run, plan, why, add, new, update, outdated, gc.
 //!
 //! Knows how the modules below compose. Must never know clap, colours or exit
 //! codes.
@@ -28,4 +28,5 @@ pub mod report;
 pub mod result;
 pub mod run;
 pub mod steps;
+pub mod update;
 pub mod why;

@@ -16,6 +16,7 @@ mod solve;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod users;
 mod walk;
 
 use std::collections::HashMap;
@@ -34,6 +35,7 @@ pub use chains::{Chains, Link};
 pub use check::Tests;
 pub use newest::{Demand, Standing, standing};
 pub use show::{explain, tree};
+pub use users::Users;
 
 /// A recipe of one set: its index there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,6 +5,7 @@
 //! filters, LFS, file-system monitors and foreign protocols never run.
 
 mod address;
+mod own;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use super::http::{Failure, Http, Verdict};
 use super::{Checkout, GitRev, Watch};
 use crate::error::{Error, IoContext as _, Result};
 use address::{Address, relative};
+pub use own::OwnRepository;
 pub use run::GitOptions;
 use run::{Git, Output};
 

@@ -14,7 +14,7 @@ use recipes::target::Target;
 
 use super::super::market::Market;
 use super::{Named, New, Refusal, Work};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Whether a set can be made whole.
 pub enum Completed {
