@@ -57,6 +57,12 @@ pub trait Upstream {
     /// A slot's recipe as it would be in a version; the inner error says why
     /// it cannot be.
     fn recipe(&self, slot: usize, version: &Version) -> Result<Result<Arc<Recipe>, String>, Self::Error>;
+
+    /// The same, as far as it can be told for little: what it is built with
+    /// may be another. Of many versions most are only looked at.
+    fn sketch(&self, slot: usize, version: &Version) -> Result<Result<Arc<Recipe>, String>, Self::Error> {
+        self.recipe(slot, version)
+    }
 }
 
 /// A version that is not taken, and why.

@@ -16,7 +16,7 @@ use recipes::update::{Merged, Upstream, merge};
 use super::subjects::Subject;
 use crate::error::{Error, Result};
 use crate::ops::add::draft::{Draft, Purpose};
-use crate::ops::add::{Market, is_strangers, release, unusable};
+use crate::ops::add::{Form, Market, is_strangers, release, unusable};
 
 /// A recipe of another version.
 #[derive(Clone, Debug)]
@@ -86,10 +86,14 @@ impl<'a, 'm> Drafts<'a, 'm> {
     fn make(&self, slot: usize, version: &Version) -> Result<Answer> {
         let subject = &self.subjects[slot];
         let before = self.before(slot)?;
-        let draft = match self.draft(self.market, (subject, version), &before.purpose)? {
-            Ok(draft) => draft,
-            Err(why) => return Ok(Err(why)),
-        };
+        match self.draft(self.market, (subject, version), &before.purpose)? {
+            Ok(draft) => self.written(subject, &before, &draft),
+            Err(why) => Ok(Err(why)),
+        }
+    }
+
+    /// The recipe that a draft makes of the one that is there.
+    fn written(&self, subject: &Subject, before: &Before, draft: &Draft) -> Result<Answer> {
         let (theirs, new) = match draft.recipe(&subject.path) {
             Ok(made) => made,
             Err(error) if is_strangers(&error) => return Ok(Err(unusable(&error))),
@@ -124,6 +128,32 @@ impl<'a, 'm> Drafts<'a, 'm> {
         let changelog = recipe.meta.changelog.clone();
         let license = (was, license(&new));
         Ok(Ok(Arc::new(Ready { recipe, merged, license, changelog, notes })))
+    }
+
+    /// A draft whose source is taken for the one of the version that is there,
+    /// if both can be known without a look at the new one.
+    fn sketched(&self, slot: usize, version: &Version) -> Result<Option<Answer>> {
+        let subject = &self.subjects[slot];
+        let (project, own) = (&subject.project, &subject.recipe.version);
+        let before = self.before(slot)?;
+        let offers = self.market.offers(project)?;
+        let offer = offers.iter().flat_map(|all| all.iter()).find(|o| o.version == *version);
+        // Without a wheel its metadata is in the sdist.
+        let Some(offer) = offer.filter(|o| subject.form == Form::Sdist && !o.wheels.is_empty()) else {
+            return Ok(None);
+        };
+        let hash = offer.sdist.as_ref().and_then(|file| file.sha256);
+        let (Some(hash), true) = (hash, before.draft.is_ok()) else { return Ok(None) };
+        if let Some(why) = self.targets.iter().find_map(|t| self.market.form(project, offer, t).err()) {
+            return Ok(Some(Err(why)));
+        }
+        let metadata = match self.market.metadata(project, version)? {
+            Ok(metadata) => metadata,
+            Err(why) => return Ok(Some(Err(why))),
+        };
+        let sdist = self.past.sdist(project, own)?;
+        let draft = Draft::new((project, version), hash, (&sdist.facts, &metadata), &before.purpose);
+        self.written(subject, &before, &draft).map(Some)
     }
 
     /// What upstream says of the version that is there.
@@ -196,6 +226,18 @@ impl Upstream for Drafts<'_, '_> {
 
     fn recipe(&self, slot: usize, version: &Version) -> Result<Result<Arc<Recipe>, String>> {
         Ok(self.ready(slot, version)?.map(|ready| Arc::clone(&ready.recipe)))
+    }
+
+    fn sketch(&self, slot: usize, version: &Version) -> Result<Result<Arc<Recipe>, String>> {
+        let key = (slot, version.clone());
+        let known = lock(&self.ready).get(&key).is_some_and(|cell| cell.get().is_some());
+        if known || lock(&self.refused).contains_key(&key) {
+            return self.recipe(slot, version);
+        }
+        match self.sketched(slot, version)? {
+            Some(answer) => Ok(answer.map(|ready| Arc::clone(&ready.recipe))),
+            None => self.recipe(slot, version),
+        }
     }
 }
 

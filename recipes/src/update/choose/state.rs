@@ -50,6 +50,8 @@ pub struct Search<'s, U> {
     /// Recipes of options, as far as they were asked for, with what they require.
     known: HashMap<(usize, usize), Result<Arc<Recipe>, String>>,
     demands: HashMap<(usize, usize), Arc<[Demand]>>,
+    /// Those of which all is known.
+    sure: HashSet<(usize, usize)>,
     fixed: Vec<Vec<Demand>>,
     /// Extras that are asked for in the beginning.
     extras: HashSet<Extra>,
@@ -80,6 +82,7 @@ impl<'s, U: Upstream> Search<'s, U> {
             providers,
             known: HashMap::new(),
             demands: HashMap::new(),
+            sure: HashSet::new(),
             fixed,
             extras: HashSet::new(),
             broken: HashSet::new(),
@@ -157,12 +160,41 @@ impl<'s, U: Upstream> Search<'s, U> {
         if let Some(known) = self.known.get(&(slot, level)) {
             return Ok(known.clone());
         }
-        let recipe = self.upstream.recipe(slot, version)?;
+        let recipe = self.upstream.sketch(slot, version)?;
+        Ok(self.learn((slot, level), recipe))
+    }
+
+    fn learn(
+        &mut self,
+        at: (usize, usize),
+        recipe: Result<Arc<Recipe>, String>,
+    ) -> Result<Arc<Recipe>, String> {
         if let Ok(recipe) = &recipe {
-            self.demands.insert((slot, level), demands::of(recipe, self.scene.targets).into());
+            self.demands.insert(at, demands::of(recipe, self.scene.targets).into());
         }
-        self.known.insert((slot, level), recipe.clone());
-        Ok(recipe)
+        self.known.insert(at, recipe.clone());
+        recipe
+    }
+
+    /// Looks whether what was only sketched is as it was taken for; `false`
+    /// when something is not.
+    fn confirm(&mut self, state: &State) -> Result<bool, U::Error> {
+        let mut same = true;
+        for (slot, level) in state.levels.iter().copied().enumerate() {
+            let Some(version) = self.scene.slots[slot].options.get(level) else { continue };
+            if !self.sure.insert((slot, level)) {
+                continue;
+            }
+            let before = self.known.get(&(slot, level)).cloned();
+            let now = self.upstream.recipe(slot, version)?;
+            let is_same = |old: &Result<Arc<Recipe>, String>| match (old, &now) {
+                (Ok(old), Ok(new)) => Arc::ptr_eq(old, new),
+                _ => false,
+            };
+            same &= before.as_ref().is_some_and(is_same);
+            self.learn((slot, level), now).ok();
+        }
+        Ok(same)
     }
 
     fn version(&self, slot: usize, level: usize) -> &Version {
@@ -251,7 +283,12 @@ impl<'s, U: Upstream> Search<'s, U> {
             if let Err(sentences) = self.leave_unusable(&mut state, still)? {
                 return Ok(Err(sentences));
             }
-            let Some(violation) = self.first_violation(&state)? else { return Ok(Ok(state)) };
+            let Some(violation) = self.first_violation(&state)? else {
+                match self.confirm(&state)? {
+                    true => return Ok(Ok(state)),
+                    false => continue,
+                }
+            };
             if !self.help(&mut state, &violation, still)? {
                 let all = self.violations(&state, false)?;
                 let mut sentences: Vec<String> = Vec::new();
