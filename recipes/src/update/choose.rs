@@ -20,7 +20,7 @@ use crate::recipe::Recipe;
 use crate::set::Want;
 use crate::target::Target;
 
-use state::{Search, State};
+use state::{Bounds, Search, State};
 
 /// A recipe that may become another version.
 #[derive(Clone, Debug)]
@@ -63,6 +63,10 @@ pub trait Upstream {
     fn sketch(&self, slot: usize, version: &Version) -> Result<Result<Arc<Recipe>, String>, Self::Error> {
         self.recipe(slot, version)
     }
+
+    /// These may be asked about next, one after the other: who has to fetch
+    /// may fetch them side by side.
+    fn expect(&self, _slot: usize, _versions: &[Version]) {}
 }
 
 /// A version that is not taken, and why.
@@ -100,7 +104,7 @@ const MOST_TRIES: usize = 8;
 /// Chooses.
 pub fn choose<U: Upstream>(scene: &Scene<'_>, upstream: &U) -> Result<Outcome, U::Error> {
     let mut search = Search::new(scene, upstream);
-    let mut state = match search.descend(search.newest(), &BTreeSet::new())? {
+    let mut state = match search.descend(search.newest(), &Bounds::default())? {
         Ok(state) => state,
         Err(sentences) => return Ok(Outcome::Broken(sentences)),
     };
@@ -135,9 +139,8 @@ fn improve<U: Upstream>(search: &mut Search<'_, U>, state: &mut State) -> Result
             }
             let mut start = search.newest();
             start.levels[slot] = level;
-            let Ok(other) = search.descend(start, &BTreeSet::from([slot]))? else { continue };
-            let better = other.levels.iter().zip(&state.levels).all(|(new, old)| new <= old);
-            if better {
+            let bounds = Bounds { still: BTreeSet::from([slot]), floor: Some(state.levels.clone()) };
+            if let Ok(other) = search.descend(start, &bounds)? {
                 *state = other;
                 break;
             }

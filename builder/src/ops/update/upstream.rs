@@ -17,6 +17,7 @@ use super::subjects::Subject;
 use crate::error::{Error, Result};
 use crate::ops::add::draft::{Draft, Purpose};
 use crate::ops::add::{Form, Market, is_strangers, release, unusable};
+use crate::ops::outdated::side_by_side;
 
 /// A recipe of another version.
 #[derive(Clone, Debug)]
@@ -238,6 +239,12 @@ impl Upstream for Drafts<'_, '_> {
             Some(answer) => Ok(answer.map(|ready| Arc::clone(&ready.recipe))),
             None => self.recipe(slot, version),
         }
+    }
+
+    fn expect(&self, slot: usize, versions: &[Version]) {
+        let project = &self.subjects[slot].project;
+        // What fails is told when it is really wanted.
+        side_by_side(versions, |version| drop(self.market.metadata(project, version)));
     }
 }
 

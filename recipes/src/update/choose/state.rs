@@ -20,6 +20,24 @@ pub struct State {
     raised: BTreeSet<usize>,
 }
 
+/// How far one way of choosing may go.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds {
+    /// These do not move.
+    pub still: BTreeSet<usize>,
+    /// No slot goes further down than this: the way would be no better.
+    pub floor: Option<Vec<usize>>,
+}
+
+impl Bounds {
+    fn let_down(&self, slot: usize, level: usize) -> bool {
+        !self.still.contains(&slot) && self.floor.as_ref().is_none_or(|floor| level <= floor[slot])
+    }
+}
+
+/// Versions that are looked at side by side once several were of no use.
+const AHEAD: usize = 16;
+
 /// Who requires something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum By {
@@ -272,15 +290,15 @@ impl<'s, U: Upstream> Search<'s, U> {
         Ok(found)
     }
 
-    /// Steps down until all holds; those of `still` do not move. The inner
-    /// error says what cannot be helped.
+    /// Steps down until all holds. The inner error says what cannot be helped
+    /// within the bounds.
     pub fn descend(
         &mut self,
         mut state: State,
-        still: &BTreeSet<usize>,
+        bounds: &Bounds,
     ) -> Result<Result<State, Vec<String>>, U::Error> {
         loop {
-            if let Err(sentences) = self.leave_unusable(&mut state, still)? {
+            if let Err(sentences) = self.leave_unusable(&mut state, bounds)? {
                 return Ok(Err(sentences));
             }
             let Some(violation) = self.first_violation(&state)? else {
@@ -289,7 +307,7 @@ impl<'s, U: Upstream> Search<'s, U> {
                     false => continue,
                 }
             };
-            if !self.help(&mut state, &violation, still)? {
+            if !self.help(&mut state, &violation, bounds)? {
                 let all = self.violations(&state, false)?;
                 let mut sentences: Vec<String> = Vec::new();
                 for violation in all.iter().filter(|v| self.is_pinned(&state, v)) {
@@ -316,30 +334,25 @@ impl<'s, U: Upstream> Search<'s, U> {
     fn leave_unusable(
         &mut self,
         state: &mut State,
-        still: &BTreeSet<usize>,
+        bounds: &Bounds,
     ) -> Result<Result<(), Vec<String>>, U::Error> {
         for slot in 0..state.levels.len() {
             while let Err(why) = self.at(slot, state.levels[slot])? {
                 let one = &self.scene.slots[slot];
                 let label = format!("{} {}", one.recipe.pname, self.version(slot, state.levels[slot]));
                 let sentence = format!("{label} {why}");
-                if one.pinned || still.contains(&slot) {
+                if one.pinned || !bounds.let_down(slot, state.levels[slot] + 1) {
                     return Ok(Err(vec![sentence]));
                 }
                 self.why.entry(slot).or_default().insert(sentence);
-                state.levels[slot] += 1;
+                self.step_down(state, slot);
             }
         }
         Ok(Ok(()))
     }
 
     /// Changes one version so that a requirement may be met.
-    fn help(
-        &mut self,
-        state: &mut State,
-        violation: &Violation,
-        still: &BTreeSet<usize>,
-    ) -> Result<bool, U::Error> {
+    fn help(&mut self, state: &mut State, violation: &Violation, bounds: &Bounds) -> Result<bool, U::Error> {
         let sentence = self.sentence(state, violation, None);
         let specifiers = violation.demand.requirement.specifiers();
         let slots: Vec<usize> = self
@@ -348,7 +361,7 @@ impl<'s, U: Upstream> Search<'s, U> {
             .into_iter()
             .flatten()
             .filter_map(|p| if let Provider::Slot(i) = p { Some(*i) } else { None })
-            .filter(|i| !still.contains(i) && !self.scene.slots[*i].pinned)
+            .filter(|i| !bounds.still.contains(i) && !self.scene.slots[*i].pinned)
             .collect();
         // What is required, at the newest version that meets it. What was not
         // asked for moves up once.
@@ -359,6 +372,7 @@ impl<'s, U: Upstream> Search<'s, U> {
             let from = if may_rise { 0 } else { level + 1 };
             let fits = (from..=lowest).find(|l| specifiers.contains(self.version(slot, *l)));
             if let Some(fit) = fits
+                && bounds.let_down(slot, fit)
                 && best.is_none_or(|(s, l)| self.version(slot, fit) > self.version(s, l))
             {
                 best = Some((slot, fit));
@@ -379,12 +393,23 @@ impl<'s, U: Upstream> Search<'s, U> {
             return Ok(state.waived.insert((slot, name)));
         }
         let one = &self.scene.slots[slot];
-        if one.pinned || still.contains(&slot) || state.levels[slot] >= self.lowest(slot) {
+        let level = state.levels[slot];
+        if one.pinned || level >= self.lowest(slot) || !bounds.let_down(slot, level + 1) {
             return Ok(false);
         }
         self.why.entry(slot).or_default().insert(sentence);
-        state.levels[slot] += 1;
+        self.step_down(state, slot);
         Ok(true)
+    }
+
+    fn step_down(&self, state: &mut State, slot: usize) {
+        let level = state.levels[slot] + 1;
+        state.levels[slot] = level;
+        let options = &self.scene.slots[slot].options;
+        // One or two steps are usual; after them many are likely.
+        if level % AHEAD == 2 && options.len() > level {
+            self.upstream.expect(slot, &options[level..options.len().min(level + AHEAD)]);
+        }
     }
 
     /// Whether a version breaks what cannot move at all.

@@ -155,10 +155,10 @@ fn what_others_need_holds_back() {
         &[core, &["app 1", "app 2: core<3"]],
         NONE,
         expect![[r#"
-        core 1 -> 2.5
-        app 1 -> 2
-        core 3 held: app 2 needs core<3 (core is at 3)
-    "#]],
+            core 1 -> 2.5
+            app 1 -> 2
+            core 3 held: app 2 needs core<3
+        "#]],
     );
 }
 
