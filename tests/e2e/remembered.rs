@@ -143,10 +143,12 @@ fn a_command_is_started_in_the_environment_of_before() {
         let ask = "SELECT count(*) FROM memories WHERE namespace = 'answer'";
         database(&world).query_row(ask, [], |row| row.get::<_, i64>(0)).unwrap()
     };
+    assert_eq!(count(), 0, "it was made first");
     world.ok(&args);
-    assert_eq!(count(), 1);
+    assert_eq!(dye(&world), 1);
     let again = world.ok(&args);
     assert_eq!((&again.stdout, again.stdout.as_str()), (&first.stdout, "1.0\n"));
+    assert!(again.stderr.contains("`dyed 1.0` has known"), "{again}");
     // Another command in the same environment is the same question.
     world.ok(&["run", "hub", "--", "python", "-c", "pass"]);
     assert_eq!(count(), 1);

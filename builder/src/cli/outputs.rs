@@ -72,8 +72,9 @@ pub fn run(ambient: &Ambient, common: &Common, args: &RunArgs) -> Outcome {
         print::talk_text(&built.report.text());
         return Ok(Some(kind));
     }
-    let place = environments::frozen(&planned, &built)?;
-    if let Some(question) = &question {
+    let (place, found) = environments::frozen(&planned, &built)?;
+    // One that had to be made first would keep the command waiting twice.
+    if let (Some(question), true) = (&question, found) {
         question.remember(&planned, &built, Some(&place));
     }
     Err(become_command(ambient, &planned.machines.store, &place, &args.command)?)

@@ -11,7 +11,9 @@ mod stop;
 use action::{Action, ActionResult, Level};
 
 use crate::error::Error;
-pub use local::{Local, LocalOptions, become_command, doctor, init_main, local, roomy_heap, share_heap};
+pub use local::{
+    Local, LocalOptions, become_command, doctor, fill_heap, init_main, local, roomy_heap, share_heap,
+};
 pub use stop::Stop;
 
 /// Runs actions somewhere.

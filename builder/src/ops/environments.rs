@@ -132,8 +132,9 @@ pub fn working(planned: &Planned, built: &Built, out: &Path) -> Result<Composed>
     Ok(made)
 }
 
-/// A frozen environment in the store, made once for the same members.
-pub fn frozen(planned: &Planned, built: &Built) -> Result<PathBuf> {
+/// A frozen environment in the store, made once for the same members; whether
+/// it was there.
+pub fn frozen(planned: &Planned, built: &Built) -> Result<(PathBuf, bool)> {
     let members = closure_members(planned, built, (&planned.goals, Style::Frozen))?;
     // This process may become a command, which has nothing to compile.
     planned.machines.compiler.close();
@@ -146,11 +147,11 @@ pub fn frozen(planned: &Planned, built: &Built) -> Result<PathBuf> {
     parts.push(machines.interpreter.identity.hex());
     let name = bound_name("env", &parts);
     if let Some(place) = machines.store.env(&name)? {
-        return Ok(place);
+        return Ok((place, true));
     }
     let place = machines.store.envs_dir().join(&name);
     let temp = machines.store.temp_dir()?;
     let staged = temp.path().join("env");
     compose(machines, &members, (&staged, &place), (Style::Frozen, &urls))?;
-    machines.store.add_env(&name, &staged)
+    Ok((machines.store.add_env(&name, &staged)?, false))
 }

@@ -27,7 +27,8 @@ use recipes::workspace::{self, Workspace};
 use crate::ambient::Ambient;
 use crate::error::{Error, Result};
 pub use looked::Looked;
-use looked::{clean, entries, steps_up};
+use looked::{clean, entries, note, steps_up};
+use side_by_side::read_many;
 pub use side_by_side::side_by_side;
 use text::text;
 
@@ -219,6 +220,7 @@ impl Begun<'_> {
             ours
         })?;
         let read = slots.into_iter().filter_map(OnceLock::into_inner).chain(more);
+        read_many(self.reader.ambient.cpus, self.reader.disk.len());
         let (book, mut findings) = book::lay(&layers, read.collect());
         let Self { mut reader, root, workspace, .. } = self;
         for (dir, place) in reader.no_folder {
@@ -314,13 +316,17 @@ impl<'a> Reader<'a> {
 }
 
 impl Reader<'_> {
+    fn look(&mut self, looked: Looked) {
+        note(&mut self.looked, looked);
+    }
+
     fn text(&self, path: &Path) -> Result<Arc<SourceFile>> {
         text(&self.ambient.cwd, path)
     }
 
     fn workspace(&mut self, path: &Path) -> Result<Workspace> {
         let file = self.text(path)?;
-        self.looked.push(Looked::File(path.to_owned(), Arc::clone(&file)));
+        self.look(Looked::File(path.to_owned(), Arc::clone(&file)));
         let (workspace, findings) = workspace::parse(&file);
         self.findings.extend(findings);
         Ok(workspace)
@@ -345,7 +351,7 @@ impl Reader<'_> {
         let groups = [("recipes", workspace.recipes.as_slice()), ("overlay", workspace.overlays.as_slice())];
         for (word, folders) in groups {
             for (folder, place) in folders {
-                self.looked.extend(steps_up(&root.join(folder)));
+                steps_up(&root.join(folder)).into_iter().for_each(|looked| self.look(looked));
                 let path = clean(&root.join(folder));
                 if !path.is_dir() {
                     let message = format!("there is no folder `{folder}` beside {WORKSPACE_FILE}");
@@ -371,12 +377,12 @@ impl Reader<'_> {
         let file = match text {
             Ok(file) => file,
             Err(error) => {
-                self.looked.push(Looked::Odd);
+                self.look(Looked::Odd);
                 self.unreadable(error, certain);
                 return None;
             }
         };
-        self.looked.push(Looked::File(path.to_owned(), Arc::clone(&file)));
+        self.look(Looked::File(path.to_owned(), Arc::clone(&file)));
         if !certain && !looks_like_recipe(&file.text) {
             return None;
         }
@@ -394,7 +400,7 @@ impl Reader<'_> {
         let dir = node::path_source_dir(&table)?;
         let folder = path.parent().unwrap_or(Path::new("/")).join(&dir);
         // What is built of the folder itself rests on more than this file.
-        self.looked.push(Looked::Odd);
+        self.look(Looked::Odd);
         if !folder.is_dir() {
             let place = table.get("source").map(|source| source.place.clone());
             self.no_folder.extend(place.map(|place| (dir, place)));
@@ -430,7 +436,7 @@ impl Reader<'_> {
         let mut entries = match entries(folder) {
             Ok(entries) => entries,
             Err(error) => {
-                self.looked.push(Looked::Odd);
+                self.look(Looked::Odd);
                 return self.unreadable(error, true);
             }
         };
@@ -450,11 +456,11 @@ impl Reader<'_> {
             }
             // Where a link leads may change without its folder.
             if kind.is_symlink() {
-                self.looked.push(Looked::At(folder.join(&name)));
+                self.look(Looked::At(folder.join(&name)));
             }
             names.push((name, kind));
         }
-        self.looked.push(Looked::Folder(folder.to_owned(), names));
+        self.look(Looked::Folder(folder.to_owned(), names));
     }
 
     /// A folder with a workspace of its own is not ours, nor is one that was
@@ -462,7 +468,7 @@ impl Reader<'_> {
     fn is_ours(&mut self, folder: &Path) -> bool {
         let marks = [WORKSPACE_FILE, RESULT_MARK].map(|name| folder.join(name));
         let ours = !marks.iter().any(|mark| mark.is_file());
-        self.looked.extend(marks.map(Looked::At));
+        marks.map(Looked::At).into_iter().for_each(|looked| self.look(looked));
         ours
     }
 

@@ -72,11 +72,9 @@ pub fn discover(search: &Search, want: Option<&str>, memo: Memo<'_>) -> Result<I
     let want = Want::parse(want, search)?;
     let mut seen: Vec<(PathBuf, String)> = Vec::new();
     let mut looked = Looked::new();
-    for (candidate, plain) in candidates(&want, search) {
+    looked.all(managed_places(search));
+    for candidate in candidates(&want, search) {
         looked.at(&candidate);
-        if !plain {
-            looked.doubt();
-        }
         if !candidate.is_file() {
             continue;
         }
@@ -159,13 +157,12 @@ fn describe(exe: PathBuf, facts: Facts, memo: Memo<'_>, mut looked: Looked) -> R
     Ok(Interpreter { exe, version, minor, target, identity, facts, libraries, rests_on })
 }
 
-/// In the order of the search, each with whether its name alone says where it
-/// is; it may not be there. Each is looked for when the ones before it were
-/// none: most often the first is it.
-fn candidates<'a>(want: &Want, search: &'a Search) -> Box<dyn Iterator<Item = (PathBuf, bool)> + 'a> {
+/// In the order of the search, whether there or not. Each is looked for when
+/// the ones before it were none: most often the first is it.
+fn candidates<'a>(want: &Want, search: &'a Search) -> Box<dyn Iterator<Item = PathBuf> + 'a> {
     let mut names: Vec<String> = Vec::new();
     match want {
-        Want::File(path) => return Box::new(std::iter::once((path.clone(), true))),
+        Want::File(path) => return Box::new(std::iter::once(path.clone())),
         Want::Program(name) => names.push(name.clone()),
         Want::Version(numbers) => {
             if let [3, minor, ..] = numbers[..] {
@@ -187,15 +184,20 @@ fn candidates<'a>(want: &Want, search: &'a Search) -> Box<dyn Iterator<Item = (P
             .iter()
             .any(|name| path.file_name().is_some_and(|file| file == name.as_str()) || name == "python3")
     });
-    Box::new(in_path.map(|path| (path, true)).chain(kept.map(|path| (path, false))))
+    Box::new(in_path.chain(kept))
+}
+
+/// The folders where pyenv and uv keep interpreters.
+fn managed_places(search: &Search) -> impl Iterator<Item = PathBuf> {
+    let places = [".pyenv/versions", ".local/share/uv/python"];
+    search.home.iter().flat_map(move |home| places.map(|place| home.join(place)))
 }
 
 /// Interpreters pyenv and uv keep, newest first.
 fn managed(search: &Search) -> Vec<(Vec<u32>, PathBuf)> {
     let mut found = Vec::new();
-    for place in [".pyenv/versions", ".local/share/uv/python"] {
-        let Some(home) = &search.home else { continue };
-        for entry in home.join(place).read_dir().into_iter().flatten().flatten() {
+    for place in managed_places(search) {
+        for entry in place.read_dir().into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             // `3.12.1`, `cpython-3.12.1-linux-x86_64-gnu`
             let version = name.strip_prefix("cpython-").unwrap_or(&name).split('-').next().unwrap_or("");

@@ -44,6 +44,26 @@ fn links_venvs_copies_and_shims_lead_to_one_interpreter() {
         let found = discover(&everywhere(), wanted.to_str(), Memo::none()).unwrap();
         assert_eq!(found.exe.file_name(), direct.exe.file_name(), "{name}");
         assert_eq!(found.identity, direct.identity, "{name}");
+        // What a program says, or lies beside another, is no look at a path.
+        let plain = found.rests_on.is_some_and(|all| all.contains(&wanted) && all.contains(&found.exe));
+        assert_eq!(plain, ["venv/bin/python", "link"].contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn what_was_not_there_and_what_it_is_made_of_was_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let direct = discover(&everywhere(), None, Memo::none()).unwrap();
+    let search = Search { path: vec![folder.path().into(), "/usr/bin".into()], ..everywhere() };
+    let all = discover(&search, None, Memo::none()).unwrap().rests_on.unwrap();
+    for path in [
+        folder.path().join("python3"),
+        direct.exe.clone(),
+        direct.facts.stdlib.join("encodings"),
+        home().join(".pyenv/versions"),
+        "/etc/ld.so.cache".into(),
+    ] {
+        assert!(all.contains(&path), "{}", path.display());
     }
 }
 

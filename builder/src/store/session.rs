@@ -213,10 +213,10 @@ impl Store {
         Ok(self.session()?.path.clone())
     }
 
-    /// Whether no process is at work in the store, and none has left anything
-    /// that the next one would sweep.
-    pub fn is_quiet(&self) -> bool {
-        std::fs::read_dir(self.root().join("tmp")).is_ok_and(|mut entries| entries.next().is_none())
+    /// Removes what dead processes left: for a process that makes nothing
+    /// itself. Whoever does has swept by then.
+    pub fn sweep(&self) -> Result<()> {
+        sweep(self.root())
     }
 
     /// A path in this process' folder that nobody else uses.

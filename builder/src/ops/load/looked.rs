@@ -45,6 +45,19 @@ impl Looked {
     }
 }
 
+/// More than these are read as quickly as they are looked at again.
+const MOST: usize = 4096;
+
+/// Notes what was looked at. What very many files said is not worth its room:
+/// that there were more is then the last that is known.
+pub(super) fn note(all: &mut Vec<Looked>, looked: Looked) {
+    match MOST.checked_sub(all.len()) {
+        None => {}
+        Some(0) => all.push(Looked::Odd),
+        Some(_) => all.push(looked),
+    }
+}
+
 /// The entries of a folder, sorted.
 fn listing(folder: &Path) -> Result<Vec<(String, FileType)>> {
     let mut names: Vec<_> = entries(folder)?.into_iter().map(|(_, name, kind)| (name, kind)).collect();
@@ -118,6 +131,15 @@ mod tests {
         std::fs::remove_file(dir.path().join("b.toml")).unwrap();
         std::fs::create_dir(&path).unwrap();
         assert_eq!([file.again(), folder.again()], [Some(false); 2], "the name is that of a folder now");
+    }
+
+    #[test]
+    fn of_very_many_things_it_is_only_known_that_there_were_more() {
+        let mut all = Vec::new();
+        (0..MOST + 5).for_each(|n| note(&mut all, Looked::At(PathBuf::from(format!("/{n}")))));
+        assert_eq!(all.len(), MOST + 1);
+        assert!(all[..MOST].iter().all(|looked| looked.path().is_some()));
+        assert!(matches!(all[MOST], Looked::Odd));
     }
 
     #[test]

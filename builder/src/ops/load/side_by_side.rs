@@ -3,12 +3,14 @@
 //! Knows what a thread costs beside a file that is read. Must never know what
 //! is done.
 
-use crate::exec::roomy_heap;
+use crate::exec::{fill_heap, roomy_heap};
 
 /// So many files are worth another thread: it costs what some of them do.
 const WORTH_A_THREAD: usize = 40;
 /// What is made of so many files has tens of megabytes.
 const WORTH_ROOM: usize = 2000;
+/// A plan of a file takes about as many bytes beside what the file itself took.
+const OF_A_FILE: usize = 4 << 10;
 /// More threads than this wait for the disk and for each other.
 const MOST_THREADS: usize = 8;
 
@@ -38,6 +40,14 @@ pub fn side_by_side<T: Sync, R: Send>(cpus: usize, of: &[T], f: impl Fn(&T) -> R
         }
         out
     })
+}
+
+/// That so many files were read, and only one of several processors has work
+/// now: the others make the room ready that their plan will take.
+pub fn read_many(cpus: usize, files: usize) {
+    if files >= WORTH_ROOM && cpus > 1 {
+        fill_heap(files * OF_A_FILE);
+    }
 }
 
 #[cfg(test)]

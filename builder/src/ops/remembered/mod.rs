@@ -35,8 +35,6 @@ use wire::{AnswerV1, MemoV1};
 
 /// Raised when a row says something else, or another question has its key.
 const FORMAT: &str = "1";
-/// More than these are not looked at again in less time than a run takes.
-const MOST_SEEN: usize = 4096;
 
 /// Everything that is asked, as far as the command line and the process that
 /// asks say it. The rest is in what the answer rests on.
@@ -84,11 +82,6 @@ impl Question {
 
     /// What was answered before, if nothing that it rests on has changed.
     fn recall(&self, ambient: &Ambient, store: &Store) -> Option<Answer> {
-        // A run that is under way may change what is there, and what a dead
-        // one left is swept by the next run.
-        if !store.is_quiet() {
-            return None;
-        }
         let text = store.answer(&self.0).ok()??;
         let mut memo: MemoV1 = serde_json::from_str(&text).ok()?;
         if !memo.holds(ambient, store) {
@@ -97,6 +90,8 @@ impl Question {
         if memo.settle(ambient) {
             let _ = serde_json::to_string(&memo).map(|text| store.keep_answer(&self.0, &text));
         }
+        // As each run does. What stays is swept by a later one.
+        let _ = store.sweep();
         memo.answer()
     }
 
@@ -187,9 +182,6 @@ fn seen(planned: &Planned) -> Option<Vec<Seen>> {
                 all.push(Looked::At(planned.loaded.folder_of(base).join(name)));
             }
         }
-    }
-    if all.len() > MOST_SEEN {
-        return None;
     }
     all.iter().map(|looked| Seen::of(looked, ambient.now)).collect()
 }

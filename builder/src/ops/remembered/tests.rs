@@ -181,7 +181,6 @@ fn whatever_changes_is_no_answer() {
             std::fs::create_dir(w.dir.path().join("result")).unwrap();
         }),
         ("an output", |w| std::fs::remove_dir(w.store.envs_dir().join("result-1")).unwrap()),
-        ("a run beside it", |w| drop(w.store.temp_dir().unwrap())),
         ("a collection", |w| drop(Store::open(w.store.root()).unwrap().gc(false).unwrap())),
         ("a repair", |w| drop(Store::open(w.store.root()).unwrap().verify(true).unwrap())),
         ("nonsense", |w| w.store.keep_answer(&w.question.0, "{\"format\": 9}").unwrap()),
@@ -192,6 +191,17 @@ fn whatever_changes_is_no_answer() {
         change(&mut world);
         assert_eq!(world.recall(), None, "{what}");
     }
+}
+
+#[test]
+fn what_a_dead_run_left_is_swept_and_a_living_one_is_in_nobody_s_way() {
+    let (world, _) = world();
+    let dead = world.store.root().join("tmp/1-1-0");
+    std::fs::create_dir_all(dead.join("env/lib")).unwrap();
+    let beside = Store::open(world.store.root()).unwrap();
+    let living = beside.temp_dir().unwrap();
+    assert!(world.recall().is_some());
+    assert!(!dead.exists() && living.path().is_dir());
 }
 
 #[test]

@@ -101,20 +101,24 @@ pub fn host(machines: &Machines) -> Host {
     }
 }
 
-/// Makes the byte code that these installs do not have yet, several at a time.
-pub fn compile(machines: &Machines, trees: &[TreeDigest]) -> Result<()> {
-    make_companions(machines, (trees, &companion_name(machines)), &|tree| with_code(machines, tree))
+/// The installs with their byte code, made where they do not have it yet,
+/// several at a time.
+pub fn compile(machines: &Machines, trees: &[TreeDigest]) -> Result<Vec<PathBuf>> {
+    companions(machines, (trees, &companion_name(machines)), &|tree| with_code(machines, tree))
 }
 
-/// Makes the companions that are not there yet. On threads of their own, since
-/// who makes one waits for processes and for others that make the same.
-fn make_companions(
+/// The companions of these, made where they are not there yet. On threads of
+/// their own, since who makes one waits for processes and for others that make
+/// the same.
+fn companions(
     machines: &Machines,
     (trees, name): (&[TreeDigest], &str),
     make: &(dyn Fn(&TreeDigest) -> Result<PathBuf> + Sync),
-) -> Result<()> {
-    let mut wanted: Vec<&TreeDigest> =
-        trees.iter().filter(|tree| machines.store.companion_of(tree, name).is_none()).collect();
+) -> Result<Vec<PathBuf>> {
+    let there: Vec<Option<PathBuf>> =
+        trees.iter().map(|tree| machines.store.companion_of(tree, name)).collect();
+    let missing = trees.iter().zip(&there).filter(|(_, there)| there.is_none()).map(|(tree, _)| tree);
+    let mut wanted: Vec<&TreeDigest> = missing.collect();
     wanted.sort();
     wanted.dedup();
     let next = AtomicUsize::new(0);
@@ -130,18 +134,16 @@ fn make_companions(
         let ended = started.into_iter().map(|worker| worker.join());
         let all: Vec<Result<()>> =
             ended.map(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect();
-        all.into_iter().collect()
-    })
+        all.into_iter().collect::<Result<()>>()
+    })?;
+    trees.iter().zip(there).map(|(tree, there)| there.map_or_else(|| make(tree), Ok)).collect()
 }
 
 /// Installs with their byte code, ready to be composed.
 pub fn members(machines: &Machines, installs: &[(PythonModule, TreeDigest)]) -> Result<Vec<Member>> {
     let trees: Vec<TreeDigest> = installs.iter().map(|(_, tree)| *tree).collect();
-    compile(machines, &trees)?;
-    let member = |(module, tree): &(PythonModule, TreeDigest)| {
-        Ok(Member::of(module.clone(), with_code(machines, tree)?))
-    };
-    installs.iter().map(member).collect()
+    let places = compile(machines, &trees)?;
+    Ok(installs.iter().zip(places).map(|((module, _), place)| Member::of(module.clone(), place)).collect())
 }
 
 /// The same for an environment whose files people edit.
@@ -149,9 +151,8 @@ pub fn members_to_edit(machines: &Machines, installs: &[(PythonModule, TreeDiges
     let trees: Vec<TreeDigest> = installs.iter().map(|(_, tree)| *tree).collect();
     compile(machines, &trees)?;
     let make = |tree: &TreeDigest| with_checked_code(machines, tree);
-    make_companions(machines, (&trees, &checked_name(machines)), &make)?;
-    let member = |(module, tree): &(PythonModule, TreeDigest)| Ok(Member::of(module.clone(), make(tree)?));
-    installs.iter().map(member).collect()
+    let places = companions(machines, (&trees, &checked_name(machines)), &make)?;
+    Ok(installs.iter().zip(places).map(|((module, _), place)| Member::of(module.clone(), place)).collect())
 }
 
 /// Installs with the byte code that they happen to have: nothing in a cell

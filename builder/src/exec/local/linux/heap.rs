@@ -82,6 +82,37 @@ pub fn roomy_heap() {
     }
 }
 
+/// As much is filled at a time: a large page.
+#[cfg(target_env = "gnu")]
+const PIECE: usize = 2 << 20;
+
+/// See `exec::local::fill_heap`.
+#[cfg(target_env = "gnu")]
+pub fn fill_heap(bytes: usize) {
+    let probe: Vec<u8> = Vec::with_capacity(PROBE);
+    let at = probe.as_ptr() as usize;
+    // SAFETY: only asks where the data segment ends.
+    let end = unsafe { libc::sbrk(0) } as usize;
+    let pieces = (at.next_multiple_of(PIECE)..end.min(at.saturating_add(bytes))).step_by(PIECE);
+    let fill = move || {
+        for piece in pieces.take_while(|piece| piece + PIECE <= end) {
+            // SAFETY: pages are there afterwards as if they had been written
+            // to; nothing in them changes. Where no memory is any more, or the
+            // kernel does not know the advice, it says so.
+            let done = unsafe { libc::madvise(piece as *mut libc::c_void, PIECE, libc::MADV_POPULATE_WRITE) };
+            if done != 0 {
+                return;
+            }
+        }
+    };
+    // Without the thread each page comes when it is used.
+    let _ = std::thread::Builder::new().name("heap".to_owned()).spawn(fill);
+}
+
+/// The allocator has ways of its own.
+#[cfg(not(target_env = "gnu"))]
+pub fn fill_heap(_bytes: usize) {}
+
 /// The allocator has ways of its own.
 #[cfg(not(target_env = "gnu"))]
 pub fn roomy_heap() {}
@@ -124,6 +155,17 @@ mod tests {
             });
         });
         assert_eq!(before, many());
+    }
+
+    #[test]
+    #[cfg(target_env = "gnu")]
+    fn what_is_in_the_heap_stays_while_it_is_filled() {
+        let many =
+            |from: usize| (from..from + 5000).map(|n| vec![n; 20 + n % 7]).collect::<Vec<Vec<usize>>>();
+        let before = many(0);
+        fill_heap(64 << 20);
+        let after = many(5000);
+        assert_eq!((before, after), (many(0), many(5000)));
     }
 
     #[test]

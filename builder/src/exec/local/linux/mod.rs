@@ -42,7 +42,7 @@ use std::time::{Duration, Instant};
 
 use calling::Called;
 use cgroup::Groups;
-pub use heap::{roomy_heap, share_heap};
+pub use heap::{fill_heap, roomy_heap, share_heap};
 pub use interrupt::on_interrupt;
 pub use jobserver::Jobserver;
 pub use keep::sweep_failed;
