@@ -10,6 +10,7 @@
 //! asked again can be answered without (`remembered`).
 
 mod looked;
+mod names;
 mod side_by_side;
 mod text;
 
@@ -28,30 +29,13 @@ use crate::ambient::Ambient;
 use crate::error::{Error, Result};
 pub use looked::Looked;
 use looked::{clean, entries, note, steps_up};
+use names::{is_either, is_foreign, looks_like_recipe, may_be_recipe};
 use side_by_side::read_many;
 pub use side_by_side::side_by_side;
 use text::text;
 
 /// The name of the workspace file.
 pub const WORKSPACE_FILE: &str = "wheelwright.toml";
-
-/// TOML files of other tools that lie beside recipes.
-const FOREIGN: [&str; 3] = ["pyproject.toml", WORKSPACE_FILE, "Cargo.toml"];
-/// Files of other tools whose name is a package's, too: what is in them tells.
-const EITHER: [&str; 2] = ["uv.toml", "ruff.toml"];
-
-fn is_foreign(name: &str) -> bool {
-    FOREIGN.contains(&name)
-}
-
-/// PEP 751 has `pylock.toml` and `pylock.NAME.toml`.
-fn is_either(name: &str) -> bool {
-    EITHER.contains(&name) || name.starts_with("pylock.")
-}
-
-fn may_be_recipe(name: &str) -> bool {
-    name.ends_with(".toml") && !name.starts_with('.') && !is_foreign(name)
-}
 
 /// A folder of recipes is read up to this depth.
 const DEEPEST: usize = 8;
@@ -505,13 +489,6 @@ pub const UNREADABLE: Code = Code("W508");
 
 /// Only a result of ours, or a copy of one, has this file.
 const RESULT_MARK: &str = "share/wheelwright/package.json";
-
-fn looks_like_recipe(text: &str) -> bool {
-    text.lines().any(|l| {
-        let key = l.split('=').next().unwrap_or("").trim();
-        l.contains('=') && (key == "pname" || key == "extends")
-    })
-}
 
 #[cfg(test)]
 mod tests {

@@ -377,18 +377,8 @@ impl Work<'_, '_> {
     }
 
     fn conflict(&self, target: &Target, doing: &str, sentences: Vec<String>) -> Error {
-        let mut error = Error::input(format!("{doing} ({})", target.describe()));
-        let absent = sentences.iter().find_map(|s| s.strip_prefix("there is no project `"));
-        if let Some(name) = absent.map(|name| name.trim_end_matches('`')) {
-            let known = self.recipes.iter().map(|r| r.pname.as_ref());
-            let near = recipes::diag::did_you_mean(name, known).map(str::to_owned);
-            error = error.hint(match near.or_else(|| near::near(self.market, name)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("no configured index has `{name}`: look at how it is written"),
-            });
-        }
-        error.causes = sentences;
-        error
+        let doing = format!("{doing} ({})", target.describe());
+        near::conflict(self.market, &self.recipes, doing, sentences)
     }
 
     /// Remembers a choice; gives what of it is new.

@@ -4,17 +4,41 @@
 //! catch slips has few releases. Must never choose: its answer is a hint.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use recipes::name::PackageName;
+use recipes::recipe::Recipe;
 
 use super::Market;
+use crate::error::Error;
 use crate::ops::outdated::side_by_side;
 
 /// Pages asked for at most.
 const MOST: usize = 96;
 
+/// Why nothing could be chosen, in sentences; with a hint where that is a name.
+pub fn conflict(
+    market: &Market<'_>,
+    recipes: &[Arc<Recipe>],
+    doing: String,
+    sentences: Vec<String>,
+) -> Error {
+    let mut error = Error::input(doing);
+    let absent = sentences.iter().find_map(|s| s.strip_prefix("there is no project `"));
+    if let Some(name) = absent.map(|name| name.trim_end_matches('`')) {
+        let known = recipes.iter().map(|r| r.pname.as_ref());
+        let ours = recipes::diag::did_you_mean(name, known).map(str::to_owned);
+        error = error.hint(match ours.or_else(|| near(market, name)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("no configured index has `{name}`: look at how it is written"),
+        });
+    }
+    error.causes = sentences;
+    error
+}
+
 /// The project that is most used of those whose name is one slip away.
-pub fn near(market: &Market<'_>, name: &str) -> Option<String> {
+fn near(market: &Market<'_>, name: &str) -> Option<String> {
     let names: Vec<PackageName> = slips(name).iter().filter_map(|n| n.parse().ok()).take(MOST).collect();
     // An index that cannot be asked has no hint to give.
     let releases = |name: &PackageName| market.offers(name).ok().flatten().map_or(0, |all| all.len());
