@@ -214,6 +214,23 @@ fn what_cannot_be_built_is_passed_over() {
 }
 
 #[test]
+fn what_a_plugin_imports_of_its_host_becomes_its_dependency() {
+    let world = world(&[
+        Project::new("host", "1.0").needs("host-plug").needs("plain"),
+        Project::new("host-plug", "1.0").code("from host import VERSION as OF\nimport json, elsewhere\n"),
+        Project::new("plain", "1.0").code("try:\n    import host\nexcept ImportError: pass\n"),
+        Project::new("builder", "1.0").requires_to_build(&["toy", "host"]),
+    ]);
+    let output = world.ok(&["add", "host", "builder"]).to_string();
+    let note = "note: host-plug 1.0: it imports what it does not require, host: it is added";
+    assert!(output.contains(note), "{output}");
+    assert!(world.read("recipes/host-plug.toml").contains("dependencies = [\"host\"]"));
+    for other in ["plain", "builder"] {
+        assert!(!world.read(&format!("recipes/{other}.toml")).contains("dependencies"), "{other}");
+    }
+}
+
+#[test]
 fn a_circle_of_builds_is_broken_by_a_wheel_or_told() {
     let world = world(&[
         Project::new("hen", "1.0").requires_to_build(&["toy", "egg"]),

@@ -23,7 +23,7 @@ pub use check::{
     CheckFailure, CheckSpec, Passed, Tests, import_action, read_imports, read_tests, test_action,
 };
 pub use failure::{build_failure, check_failure};
-pub use hints::{Distro, Facts, Hint, hints};
+pub use hints::{Distro, Facts, Hint, hints, project_of};
 pub use warm::{Preload, backend_for, read_sample, sample_action};
 
 /// The build folder.

@@ -5,6 +5,7 @@
 //! on until nothing is new. Must never know how versions are chosen.
 
 mod complete;
+mod undeclared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -121,6 +122,8 @@ struct Work<'a, 'm> {
     /// The first choice for each name: others are to be equal where they can.
     prefer: BTreeMap<PackageName, Version>,
     kept: BTreeSet<Named>,
+    /// What versions import and do not require.
+    undeclared: BTreeMap<Named, BTreeSet<String>>,
     notes: BTreeSet<String>,
 }
 
@@ -187,6 +190,7 @@ pub fn solve(ambient: &Ambient, request: &Solving) -> Result<Solved> {
         known: BTreeSet::new(),
         prefer: BTreeMap::new(),
         kept: BTreeSet::new(),
+        undeclared: BTreeMap::new(),
         notes: BTreeSet::new(),
     };
     let closed = market.busy(|| work.admit(&request.lock).and_then(|()| work.close()))?;
@@ -232,7 +236,7 @@ impl Work<'_, '_> {
             let attempt = self.attempt()?;
             refused += 1;
             let Err(Refusal { named, why }) = attempt else {
-                if refused > MOST_REFUSED || !self.break_circles()? {
+                if refused > MOST_REFUSED || !(self.break_circles()? || self.find_undeclared()) {
                     return Ok(Ok(()));
                 }
                 self.forget(first);
@@ -416,6 +420,7 @@ impl Work<'_, '_> {
         let purpose = self.purpose(name);
         let metadata = self.market.metadata(name, version)?.map_err(Error::bug)?;
         let named = (name.clone(), version.clone());
+        let metadata = self.completed(&named, &metadata);
         if self.is_source(&named)
             && self.market.sdist(name, version)?.facts.cargo
             && self.market.take_prebuilt(&named, &self.targets)?

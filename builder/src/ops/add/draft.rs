@@ -12,183 +12,14 @@ use std::sync::Arc;
 use recipes::book::{Layer, LayerFile, assemble};
 use recipes::diag::{Finding, Severity, SourceFile};
 use recipes::marker::{ExtraSplit, split_extra};
-use recipes::name::{ExtraName, PackageName, Requirement, Sha256, Version, VersionSpecifiers};
+use recipes::name::{ExtraName, PackageName, Sha256, Version};
 use recipes::parse::{join_requirements, mend_requirement, mend_specifiers};
 use recipes::recipe::Recipe;
-use recipes::solve::Needs;
 
 use super::known;
-use super::license;
+pub use super::metadata::Metadata;
 use super::source::SourceFacts;
 use crate::error::{Error, Result};
-
-/// The headers of core metadata (METADATA or PKG-INFO) that a recipe needs.
-#[derive(Clone, Debug, Default)]
-pub struct Metadata {
-    headers: Vec<(String, String)>,
-    notes: Vec<String>,
-    pure_wheel: bool,
-    source: Option<OfSource>,
-}
-
-/// What a release's source says besides its metadata.
-#[derive(Clone, Debug)]
-struct OfSource {
-    own: Box<Metadata>,
-    license: Option<String>,
-    license_file: Option<String>,
-}
-
-impl Metadata {
-    /// Reads the headers; what cannot be read is no header.
-    pub fn parse(text: &str) -> Self {
-        let mut headers: Vec<(String, String)> = Vec::new();
-        for line in text.lines() {
-            if line.is_empty() {
-                break;
-            }
-            if line.starts_with([' ', '\t']) {
-                // Some say the whole text.
-                if let Some((_, text)) = headers.last_mut().filter(|(name, _)| name == "license") {
-                    text.push('\n');
-                    text.push_str(line.trim_start_matches([' ', '\t', '|']));
-                }
-                continue;
-            }
-            if let Some((name, value)) = line.split_once(':') {
-                headers.push((name.trim().to_lowercase(), value.trim().to_owned()));
-            }
-        }
-        Self { headers, notes: Vec::new(), pure_wheel: false, source: None }.with_undeclared()
-    }
-
-    /// The same with what it is known to need and does not say.
-    fn with_undeclared(mut self) -> Self {
-        let name = self.one("name").and_then(|name| PackageName::from_str(name).ok());
-        for needed in name.as_ref().map_or(&[][..], |name| known::undeclared(name.as_ref())) {
-            self.headers.push(("requires-dist".to_owned(), (*needed).to_owned()));
-        }
-        self
-    }
-
-    /// The same of a release whose source was read, too: what its metadata
-    /// does not say may be said there.
-    pub fn with_source(mut self, facts: &SourceFacts) -> Self {
-        self.source = Some(OfSource {
-            own: Box::new(Self::parse(&facts.pkg_info)),
-            license: facts.license.clone(),
-            license_file: facts.license_files.first().cloned(),
-        });
-        self
-    }
-
-    /// The same with something the user should look at.
-    pub fn with_note(mut self, note: &str) -> Self {
-        self.notes.push(note.to_owned());
-        self
-    }
-
-    /// The same of a release that has a wheel for every platform: what is
-    /// compiled in it may also be left out.
-    pub fn with_pure_wheel(mut self, there_is: bool) -> Self {
-        self.pure_wheel = there_is;
-        self
-    }
-
-    /// The same with requirements from elsewhere.
-    pub fn with_requires(mut self, requires: &[String]) -> Self {
-        self.headers.retain(|(name, _)| name != "requires-dist");
-        self.headers.extend(requires.iter().map(|text| ("requires-dist".to_owned(), text.clone())));
-        self.with_undeclared()
-    }
-
-    /// The same, when every requirement can be read; else why it is of no use.
-    pub fn checked(self) -> Result<Self, String> {
-        match self.all("requires-dist").into_iter().find(|text| mend_requirement(text).is_none()) {
-            Some(text) => Err(format!("needs `{text}`, which cannot be read")),
-            None => Ok(self),
-        }
-    }
-
-    /// What it needs, as the solver wants it.
-    pub fn needs(&self) -> Needs {
-        let (always, extras) = requirements(self, &mut Vec::new());
-        let read = |texts: &[String]| -> Vec<Requirement> {
-            texts.iter().filter_map(|text| Requirement::from_str(text).ok()).collect()
-        };
-        let mut needs = Needs {
-            requires_python: self
-                .one("requires-python")
-                .and_then(mend_specifiers)
-                .and_then(|text| VersionSpecifiers::from_str(&text).ok()),
-            always: read(&always),
-            extras: BTreeMap::new(),
-        };
-        for (extra, texts) in &extras {
-            if let Ok(name) = ExtraName::from_str(extra) {
-                needs.extras.entry(name).or_default().extend(read(texts));
-            }
-        }
-        // One that adds nothing is one all the same.
-        for extra in self.all("provides-extra").into_iter().filter_map(|e| ExtraName::from_str(e).ok()) {
-            needs.extras.entry(extra).or_default();
-        }
-        needs
-    }
-
-    /// The license as an SPDX expression, when that is certain.
-    fn license(&self) -> Option<String> {
-        let classifiers = self.all("classifier").into_iter().filter_map(|c| c.strip_prefix("License :: "));
-        let said = license::Said {
-            expression: self.one("license-expression"),
-            field: self.one("license"),
-            classifiers: classifiers.collect(),
-        };
-        said.license()
-    }
-
-    /// The license: of the metadata, of the source; else a reference to the
-    /// file that says it, with a note.
-    fn license_of(&self, project: &PackageName, notes: &mut Vec<String>) -> Option<String> {
-        let source = self.source.as_ref();
-        let certain = self.license().or_else(|| source?.own.license()).or_else(|| source?.license.clone());
-        if certain.is_some() {
-            return certain;
-        }
-        let file = source.and_then(|s| s.license_file.as_deref()).or_else(|| self.one("license-file"))?;
-        notes.push(format!("which license it has is not certain: `{file}` says it"));
-        Some(license::reference(project.as_ref(), file))
-    }
-
-    /// One line on what it is.
-    fn summary(&self) -> Option<&str> {
-        self.one("summary").or_else(|| self.source.as_ref()?.own.one("summary"))
-    }
-
-    /// The first Project-URL with one of these labels.
-    fn url(&self, labels: &[&str]) -> Option<String> {
-        self.all("project-url").iter().find_map(|text| {
-            let (label, url) = text.split_once(',')?;
-            labels.contains(&label.trim().to_lowercase().as_str()).then(|| url.trim().to_owned())
-        })
-    }
-
-    fn all(&self, name: &str) -> Vec<&str> {
-        self.headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect()
-    }
-
-    fn one(&self, name: &str) -> Option<&str> {
-        self.all(name).first().copied().filter(|v| !v.is_empty() && *v != "UNKNOWN")
-    }
-
-    /// Whether Requires-Dist is what a build will give (PEP 643): metadata 2.2
-    /// or newer that does not call it dynamic.
-    pub fn requires_are_final(&self) -> bool {
-        let version: f64 = self.one("metadata-version").and_then(|v| v.parse().ok()).unwrap_or(0.0);
-        let dynamic = self.all("dynamic").iter().any(|d| d.eq_ignore_ascii_case("requires-dist"));
-        version >= 2.2 && !dynamic
-    }
-}
 
 /// A recipe about to be written.
 #[derive(Clone, Debug)]
@@ -252,13 +83,19 @@ impl Draft {
     ) -> Self {
         let mut notes = metadata.notes.clone();
         let mut out = String::new();
-        notes.extend(undeclared(frame.name));
         head(&mut out, (frame.name, &frame.version), (metadata, purpose), &mut notes);
         let requires: Vec<String> = source.build_requires().filter_map(|r| readable(r, &mut notes)).collect();
         let _ = writeln!(out, "build-system = {}", list(&join_requirements(requires)));
         dependencies(&mut out, (metadata, purpose), &mut notes);
         let _ = write!(out, "[source]\n{}", frame.source);
         native_tables(&mut out, (frame.name, source), (metadata.pure_wheel, &mut notes));
+        if known::is_imported_by_others(frame.name.as_ref()) {
+            out.push_str("[check]\nimports = []\n");
+            notes.push(
+                "it can only be imported beside what it does not require: `check.imports` is empty"
+                    .to_owned(),
+            );
+        }
         let metadata = metadata.clone().with_source(source);
         meta_table(&mut out, (frame.name, &metadata), &mut notes);
         Self { lines: out, pyproject: frame.pyproject.clone(), notes }
@@ -331,12 +168,6 @@ impl Draft {
         let error = told(Error::input(doing()), &errors);
         Err(error.hint("what the release says of itself has no place in a recipe: write it by hand"))
     }
-}
-
-/// What to say of requirements that are ours.
-fn undeclared(name: &PackageName) -> Option<String> {
-    let all = known::undeclared(name.as_ref());
-    (!all.is_empty()).then(|| format!("it imports what it does not require, {}: it is added", all.join(", ")))
 }
 
 /// Name, version, kind and interpreters.
@@ -443,12 +274,12 @@ fn meta_table(out: &mut String, (name, metadata): (&PackageName, &Metadata), not
     }
 }
 
-type Extras = BTreeMap<String, Vec<String>>;
+pub(super) type Extras = BTreeMap<String, Vec<String>>;
 
 /// Requires-Dist, told apart by extra; what one of them says twice is said
 /// once. A requirement whose marker mixes an extra with more keeps the rest of
 /// its marker.
-fn requirements(metadata: &Metadata, notes: &mut Vec<String>) -> (Vec<String>, Extras) {
+pub(super) fn requirements(metadata: &Metadata, notes: &mut Vec<String>) -> (Vec<String>, Extras) {
     let (mut always, mut extras) = (Vec::new(), Extras::new());
     for text in metadata.all("requires-dist") {
         let Some(text) = readable(text, notes) else { continue };

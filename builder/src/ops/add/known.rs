@@ -29,7 +29,12 @@ const PROGRAMS: [(&str, &[&str]); 1] = [("gitpython", &["git"])];
 
 /// Packages that a project imports at once and does not require, mostly
 /// because they require it.
-const UNDECLARED: [(&str, &[&str]); 1] = [("soupsieve", &["beautifulsoup4"])];
+const UNDECLARED: [(&str, &[&str]); 2] =
+    [("jupyter-server-terminals", &["jupyter-server"]), ("soupsieve", &["beautifulsoup4"])];
+
+/// Projects that can only be imported beside something that neither they nor
+/// what requires them require: matplotlib, of which that one is a backend.
+const PARTS_OF_OTHERS: [&str; 1] = ["matplotlib-inline"];
 
 /// What a compiled project needs of the host (`[external] host-requires`).
 pub fn libraries(project: &str) -> Vec<String> {
@@ -44,6 +49,11 @@ pub fn programs(project: &str) -> Vec<String> {
 /// Requirements to add to what a project says.
 pub fn undeclared(project: &str) -> &'static [&'static str] {
     of(&UNDECLARED, project)
+}
+
+/// Whether an import check of it is of no use.
+pub fn is_imported_by_others(project: &str) -> bool {
+    PARTS_OF_OTHERS.contains(&project)
 }
 
 fn of(table: &[(&str, &'static [&'static str])], project: &str) -> &'static [&'static str] {

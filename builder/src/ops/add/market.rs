@@ -332,6 +332,15 @@ impl<'m> Market<'m> {
         }
     }
 
+    /// The foreign modules that a version imports at once, if its sdist was
+    /// looked into.
+    pub fn imports(&self, named: &Named) -> Vec<String> {
+        match self.sdists.known(named) {
+            Some(Ok(sdist)) => sdist.facts.imports.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The hash of a file that a recipe promises: the index's word, else its
     /// bytes'. One that a lock file does not list is an error.
     pub fn hash_of(&self, name: &PackageName, file: &ProjectFile) -> Result<Sha256> {

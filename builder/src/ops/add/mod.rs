@@ -6,10 +6,12 @@
 mod asked;
 mod closure;
 pub(super) mod draft;
+mod imports;
 mod in_tree;
 mod known;
 mod license;
 mod market;
+mod metadata;
 mod named;
 mod native;
 mod near;

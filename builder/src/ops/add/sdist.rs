@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use recipes::name::{PackageName, Sha256};
 
 use super::draft::Metadata;
-use super::source::{SourceFacts, backend_path, is_read, read_egg_requires};
+use super::imports;
+use super::source::{SourceFacts, is_read, read_egg_requires};
 use crate::error::{Error, IoContext as _, Kind, Result};
 use crate::fetch::{FetchSpec, Fetched, PypiFile, WantFile, Watch, What};
 use crate::index::{FileKind, ProjectFile};
@@ -18,7 +19,7 @@ use crate::store::{BlobName, Store};
 use crate::tree::unpack::{UnpackLimits, unpack_some};
 
 /// Raised when what is read of an sdist changes.
-const MEMO: &str = "sdist/6";
+const MEMO: &str = "sdist/7";
 
 /// What is known of an sdist.
 #[derive(Clone, Debug)]
@@ -58,15 +59,11 @@ pub fn read(
     }
     let sha256 = fetch(machines, (name, on), file)?;
     let temp = store.temp_dir()?;
-    let archive = (&Digest(sha256.0), file.name.as_str());
-    let (mut top, files) = unpacked(store, archive, (&temp.path().join("few"), is_read))?;
-    if !backend_path(&top).is_empty() {
-        let scripts = |path: &str| is_read(path) || path.ends_with(".py");
-        (top, _) = unpacked(store, archive, (&temp.path().join("more"), scripts))?;
-    }
-    let facts = SourceFacts::read(&top, &files).map_err(|e| {
+    let (top, files) = unpacked(store, (&Digest(sha256.0), &file.name), temp.path())?;
+    let mut facts = SourceFacts::read(&top, &files).map_err(|e| {
         e.within(format!("failed to read `{}`", file.name)).hint(format!("--wheel {name} takes it prebuilt"))
     })?;
+    facts.imports = imports::foreign(&top, name);
     let text = serde_json::to_string(&facts)
         .map_err(|e| Error::bug("failed to keep an sdist's facts").because(e))?;
     store.remember(MEMO, &sha256.hex(), &text)?;
@@ -116,11 +113,12 @@ pub fn fetch(
 fn unpacked(
     store: &Store,
     (digest, file_name): (&Digest, &str),
-    (into, keep): (&Path, fn(&str) -> bool),
+    temp: &Path,
 ) -> Result<(PathBuf, Vec<String>)> {
-    std::fs::create_dir(into).doing(|| format!("failed to make `{}`", into.display()))?;
+    let into = temp.join("unpacked");
+    std::fs::create_dir(&into).doing(|| format!("failed to make `{}`", into.display()))?;
     let limits = UnpackLimits::default();
-    let done = unpack_some(&store.blob_path(digest), file_name, (into, &limits), keep)
+    let done = unpack_some(&store.blob_path(digest), file_name, (&into, &limits), is_read)
         .map_err(|e| Error::new(Kind::Build, format!("failed to unpack `{file_name}`")).because(e))?;
-    Ok((done.top.map_or_else(|| into.to_owned(), |top| into.join(top)), done.passed))
+    Ok((done.top.map_or_else(|| into.clone(), |top| into.join(top)), done.passed))
 }

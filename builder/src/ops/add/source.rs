@@ -9,7 +9,7 @@ use std::path::{Component, Path};
 use recipes::name::PackageName;
 use serde::{Deserialize, Serialize};
 
-use super::{in_tree, license, native};
+use super::{imports, in_tree, license, native};
 use crate::error::{Error, Result};
 
 /// The backend where no other is named (PEP 517).
@@ -39,6 +39,8 @@ pub struct SourceFacts {
     pub license: Option<String>,
     /// The files at its top that are called like licenses.
     pub license_files: Vec<String>,
+    /// The foreign modules that it imports as soon as it is imported.
+    pub imports: Vec<String>,
 }
 
 impl SourceFacts {
@@ -75,6 +77,7 @@ impl SourceFacts {
             egg_requires: egg_requires(top),
             license,
             license_files,
+            imports: Vec::new(),
         })
     }
 
@@ -86,6 +89,9 @@ impl SourceFacts {
 
 /// Whether a file of an sdist is looked into: `TOP/setup.py` is.
 pub fn is_read(path: &str) -> bool {
+    if imports::is_script(path) {
+        return true;
+    }
     let Some((_, path)) = path.split_once('/') else { return false };
     let egg = path.strip_prefix("src/").unwrap_or(path);
     match egg.split_once('/') {
@@ -132,7 +138,7 @@ fn build_system(top: &Path) -> Result<(Vec<String>, String)> {
 
 /// The folders of a backend that lies in the source (`backend-path`); none
 /// where it is installed as any other.
-pub fn backend_path(top: &Path) -> Vec<String> {
+fn backend_path(top: &Path) -> Vec<String> {
     let table: Option<toml::Table> =
         text(&top.join("pyproject.toml")).and_then(|text| toml::from_str(&text).ok());
     let system = table.as_ref().and_then(|table| table.get("build-system"));
@@ -302,9 +308,8 @@ mod tests {
             assert!(is_read(path), "{path}");
         }
         assert!(is_read("a-1/src/a.egg-info/requires.txt"));
-        for path in
-            ["setup.py", "a-1/a/setup.py", "a-1/src/requires.txt", "a-1/a/LICENSE", "a-1/src/setup.py"]
-        {
+        assert!(is_read("a-1/src/a/b.py") && is_read("a-1/a/b/c.py"));
+        for path in ["setup.py", "a-1/a/b.c", "a-1/src/requires.txt", "a-1/a/LICENSE", "a-1/tests/b.py"] {
             assert!(!is_read(path), "{path}");
         }
     }
