@@ -33,8 +33,9 @@ const UNDECLARED: [(&str, &[&str]); 2] =
     [("jupyter-server-terminals", &["jupyter-server"]), ("soupsieve", &["beautifulsoup4"])];
 
 /// Projects that can only be imported beside something that neither they nor
-/// what requires them require: matplotlib, of which that one is a backend.
-const PARTS_OF_OTHERS: [&str; 1] = ["matplotlib-inline"];
+/// what requires them require: matplotlib, of which the one is a backend, and
+/// an old setuptools.
+const PARTS_OF_OTHERS: [&str; 2] = ["matplotlib-inline", "pytest-runner"];
 
 /// What a compiled project needs of the host (`[external] host-requires`).
 pub fn libraries(project: &str) -> Vec<String> {

@@ -14,8 +14,9 @@ use super::super::draft::Metadata;
 use super::{Named, Work};
 use crate::pep517::project_of;
 
-/// A module that some Pythons have and others do not.
-const OF_PYTHON: &str = "distutils";
+/// Modules that old Pythons and old setuptools have: to require those would
+/// bind builds to them.
+const OLD: [&str; 2] = ["distutils", "pkg_resources"];
 
 impl Work<'_, '_> {
     /// Finds such requirements; tells whether there are more of them now.
@@ -51,7 +52,7 @@ fn missing(set: &PackageSet, id: RecipeId, modules: &[String]) -> Vec<String> {
     }
     let Ok(members) = set.run_members(id, &[]) else { return Vec::new() };
     let mut out = Vec::new();
-    for module in modules.iter().filter(|module| *module != OF_PYTHON) {
+    for module in modules.iter().filter(|module| !OLD.contains(&module.as_str())) {
         let text = project_of(module);
         let Ok(requirement) = Requirement::from_str(&text) else { continue };
         let name = requirement.name();
