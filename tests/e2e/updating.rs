@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::adding::wheel;
 use crate::output::Output;
 use crate::project::Project;
 use crate::world::World;
@@ -212,6 +213,26 @@ fn an_old_version_that_is_gone_is_told_of() {
     );
     assert!(!world.work("recipes/lost-1.0.toml").exists(), "the name follows the version");
     assert!(world.read("recipes/lost-2.0.toml").contains("[\"core>=1\"]"));
+}
+
+#[test]
+fn what_is_prebuilt_stays_so_and_what_is_not_does_not_become_it() {
+    let world = world(&[Project::new("core", "1.0")], &[]);
+    for version in ["1.0", "2.0"] {
+        let file = format!("closed-{version}-py3-none-any.whl");
+        world.index.serve("closed", &file, wheel("closed", version, (&["core"], "py3-none-any")));
+    }
+    world.index.publish(&Project::new("closed", "3.0").says_all());
+    world.index.serve("core", "core-2.0-py3-none-any.whl", wheel("core", "2.0", (&[], "py3-none-any")));
+    world.ok(&["add", "closed==1.0"]);
+    let output = world.ok(&["update", "--all"]);
+    output.says(&[
+        "not taken: closed 3.0 has no wheel for this interpreter",
+        "not taken: core 2.0 has no sdist",
+        "1 of 3 recipes updated",
+    ]);
+    let closed = world.read("recipes/closed.toml");
+    assert!(closed.contains("file = \"closed-2.0-py3-none-any.whl\""), "{closed}");
 }
 
 #[test]

@@ -208,8 +208,8 @@ fn without_inline(text: &str, owner: &Node, (start, end): (usize, usize)) -> Str
     let span = owner.place.span.clone();
     let after = text[end..span.end].trim_start_matches([' ', '\t']);
     let next = span.end - after.len();
-    if after.starts_with(',') {
-        let gap = after[1..].len() - after[1..].trim_start_matches([' ', '\t']).len();
+    if let Some(rest) = after.strip_prefix(',') {
+        let gap = rest.len() - rest.trim_start_matches([' ', '\t']).len();
         return replaced(text, start..next + 1 + gap, "");
     }
     let before = text[span.start..start].rfind(',').map_or(start, |comma| span.start + comma);

@@ -2,7 +2,8 @@
 //! code or follows the user's settings switched off.
 //!
 //! Knows addresses, revisions and submodules. Must never know archives; hooks,
-//! filters, LFS, file-system monitors and foreign protocols never run.
+//! filters, LFS, file-system monitors and foreign protocols never run. Only in
+//! the user's own repository ([`own`]) all is the user's.
 
 mod address;
 mod own;

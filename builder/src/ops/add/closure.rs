@@ -292,7 +292,9 @@ impl Work<'_, '_> {
         for target in self.targets.clone() {
             let doing = "failed to choose versions for what you asked for";
             let solution = self.choose(&target, (&wishes, &self.limits), doing)?;
-            new.extend(self.take(solution.map_err(|sentences| self.conflict(&target, doing, sentences))?));
+            new.extend(self.take(solution.map_err(|sentences| {
+                near::conflict((self.market, &self.recipes), &target, doing, sentences)
+            })?));
         }
         let mut recipes = self.changed.clone();
         let mut for_builds = false;
@@ -378,11 +380,6 @@ impl Work<'_, '_> {
                 .because("there are too many ways to try")
                 .hint("say which versions are wanted: 'NAME>=VERSION'")),
         }
-    }
-
-    fn conflict(&self, target: &Target, doing: &str, sentences: Vec<String>) -> Error {
-        let doing = format!("{doing} ({})", target.describe());
-        near::conflict(self.market, &self.recipes, doing, sentences)
     }
 
     /// Remembers a choice; gives what of it is new.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use recipes::name::PackageName;
 use recipes::recipe::Recipe;
+use recipes::target::Target;
 
 use super::Market;
 use crate::error::Error;
@@ -18,12 +19,12 @@ const MOST: usize = 96;
 
 /// Why nothing could be chosen, in sentences; with a hint where that is a name.
 pub fn conflict(
-    market: &Market<'_>,
-    recipes: &[Arc<Recipe>],
-    doing: String,
+    (market, recipes): (&Market<'_>, &[Arc<Recipe>]),
+    target: &Target,
+    doing: &str,
     sentences: Vec<String>,
 ) -> Error {
-    let mut error = Error::input(doing);
+    let mut error = Error::input(format!("{doing} ({})", target.describe()));
     let absent = sentences.iter().find_map(|s| s.strip_prefix("there is no project `"));
     if let Some(name) = absent.map(|name| name.trim_end_matches('`')) {
         let known = recipes.iter().map(|r| r.pname.as_ref());

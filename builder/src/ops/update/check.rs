@@ -14,7 +14,7 @@ use recipes::update::culprits;
 use super::{Desk, Proposal};
 use crate::ambient::Ambient;
 use crate::error::{Error, Kind, Result};
-use crate::event::Failure;
+use crate::event::{Ended, Failure};
 use crate::ops::build::{self, Built, Planned, Prepared};
 use crate::ops::goals::Everything;
 use crate::ops::machines::Settings;
@@ -77,6 +77,8 @@ struct Work<'a> {
     run: Run<'a>,
     /// Those that are looked at.
     goals: Vec<usize>,
+    /// Those of the last run that nothing kept from being good.
+    good: usize,
     done: Checked,
 }
 
@@ -91,7 +93,7 @@ pub fn check(
     run: Run<'_>,
 ) -> Result<Checked> {
     let goals = (0..proposal.goals.len()).collect();
-    let mut work = Work { ambient, settings, proposal, desk, run, goals, done: Checked::default() };
+    let mut work = Work { ambient, settings, proposal, desk, run, goals, good: 0, done: Checked::default() };
     match work.all() {
         Ok(()) => Ok(work.done),
         Err(error) => {
@@ -111,7 +113,7 @@ impl Work<'_> {
             }
             let failures = match self.try_goals(&self.goals.clone())? {
                 Tried::Good => {
-                    self.done.good = self.goals.len();
+                    self.done.good = self.good;
                     return Ok(());
                 }
                 Tried::Stopped => return Err(Error::new(Kind::Stopped, STOPPED)),
@@ -126,8 +128,9 @@ impl Work<'_> {
                 }
                 Tried::Bad(failures) => failures,
             };
+            let good = self.good;
             if !self.blame(&failures)? {
-                self.done.good = self.goals.len();
+                self.done.good = good;
                 return Ok(());
             }
         }
@@ -151,7 +154,14 @@ impl Work<'_> {
     fn blame(&mut self, failures: &[(String, Failure)]) -> Result<bool> {
         let made = self.desk.made();
         for (package, failure) in failures {
-            let Some(goal) = self.goal_of(package) else { continue };
+            let Some(goal) = self.goal_of(package) else {
+                // No bump can be seen in it.
+                let told = (package.clone(), failure.message.clone());
+                if !self.done.broken_before.contains(&told) {
+                    self.done.broken_before.push(told);
+                }
+                continue;
+            };
             let label = package.clone();
             let near: Vec<usize> =
                 self.proposal.goals[goal].touched_by.iter().copied().filter(|b| made.contains(b)).collect();
@@ -243,6 +253,10 @@ impl Work<'_> {
         let built = (self.run)(&planned)?;
         planned.leave();
         let report = built.report;
+        let is_bad = |ended: &Ended| !matches!(ended, Ended::Done | Ended::Reused | Ended::Identical);
+        let bad: BTreeSet<&str> =
+            report.entries.iter().filter(|e| is_bad(&e.ended)).map(|e| e.package.as_str()).collect();
+        self.good = goals.iter().filter(|goal| !bad.contains(self.label(**goal).as_str())).count();
         if report.stopped {
             return Ok(Tried::Stopped);
         }

@@ -188,7 +188,8 @@ pub fn options(
         }
     };
     if let Some(version) = &subject.exactly {
-        return exactly(subject, version, (offers, &against));
+        let found = offers.iter().find(|offer| offer.version == *version);
+        return exactly((subject, version), offers, found.map(&against));
     }
     let pre = recipe.version.any_prerelease();
     let mut out = Options::default();
@@ -225,26 +226,26 @@ fn beyond(subject: &Subject, version: &Version, level: Level) -> Option<String> 
     }
 }
 
-/// The one version that is asked for, or why it cannot be.
+/// The one version that is asked for, or why it cannot be: it is not there, or
+/// something is against it.
 fn exactly(
-    subject: &Subject,
-    version: &Version,
-    (offers, against): (&[Offer], &dyn Fn(&Offer) -> Option<String>),
+    (subject, version): (&Subject, &Version),
+    offers: &[Offer],
+    against: Option<Option<String>>,
 ) -> Result<Options> {
     if *version == subject.recipe.version {
         return Ok(Options::default());
     }
     let label = format!("{} {version}", subject.project);
-    let Some(offer) = offers.iter().find(|offer| offer.version == *version) else {
-        let newest = offers.iter().map(|o| &o.version).max();
-        let error = Error::input(format!("there is no {label}"));
-        return Err(match newest {
-            Some(newest) => error.hint(format!("the newest is {newest}")),
-            None => error,
-        });
-    };
-    match against(offer) {
-        Some(why) => Err(Error::input(format!("{label} {why}"))),
-        None => Ok(Options { versions: vec![version.clone()], beyond: None }),
+    match against {
+        Some(None) => Ok(Options { versions: vec![version.clone()], beyond: None }),
+        Some(Some(why)) => Err(Error::input(format!("{label} {why}"))),
+        None => {
+            let error = Error::input(format!("there is no {label}"));
+            Err(match offers.iter().map(|o| &o.version).max() {
+                Some(newest) => error.hint(format!("the newest is {newest}")),
+                None => error,
+            })
+        }
     }
 }

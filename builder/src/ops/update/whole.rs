@@ -186,7 +186,10 @@ impl Whole<'_, '_> {
         })?;
         let culprits =
             found.ok_or_else(|| Error::input("failed to keep the set whole").because(&finding.message))?;
-        let why = format!("cannot be taken ({})", finding.message.replace('`', ""));
+        let at = finding.place.as_ref().map_or_else(String::new, |place| {
+            format!(", which {}:{} wants", place.file.path, place.line_col().0)
+        });
+        let why = format!("cannot be taken ({}{at})", finding.message.replace('`', ""));
         for slot in culprits {
             if let Some(recipe) = &choice.picks[slot] {
                 self.refuse(slots, (slot, &recipe.version), why.clone())?;

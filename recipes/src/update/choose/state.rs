@@ -14,8 +14,8 @@ use crate::update::demands::{self, Demand, Extra, For};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     pub levels: Vec<usize>,
-    /// Builds whose requirements somebody else must meet: by slot and name.
-    waived: BTreeSet<(usize, PackageName)>,
+    /// Builds whose requirements somebody else must meet: by slot, level and name.
+    waived: BTreeSet<(usize, usize, PackageName)>,
     /// Those that were not asked for and moved up: they do so once.
     raised: BTreeSet<usize>,
 }
@@ -269,7 +269,7 @@ impl<'s, U: Upstream> Search<'s, U> {
             let Some(of) = self.demands.get(&(slot, level)).cloned() else { continue };
             for demand in of.iter() {
                 let waived = demand.what == For::Build
-                    && state.waived.contains(&(slot, demand.requirement.name().clone()));
+                    && state.waived.contains(&(slot, level, demand.requirement.name().clone()));
                 if waived || self.is_met(state, demand) || !self.counts(By::Slot(slot), demand) {
                     continue;
                 }
@@ -387,10 +387,11 @@ impl<'s, U: Upstream> Search<'s, U> {
             return Ok(true);
         }
         let By::Slot(slot) = violation.by else { return Ok(false) };
-        if violation.demand.what == For::Build {
+        let moved = state.levels[slot] < self.lowest(slot);
+        if violation.demand.what == For::Build && moved && !self.could_meet(&violation.demand) {
             // A build may have another version beside the set's own.
             let name = violation.demand.requirement.name().clone();
-            return Ok(state.waived.insert((slot, name)));
+            return Ok(state.waived.insert((slot, state.levels[slot], name)));
         }
         let one = &self.scene.slots[slot];
         let level = state.levels[slot];
@@ -400,6 +401,14 @@ impl<'s, U: Upstream> Search<'s, U> {
         self.why.entry(slot).or_default().insert(sentence);
         self.step_down(state, slot);
         Ok(true)
+    }
+
+    /// Whether a slot has a version that meets a requirement, wherever it is now.
+    fn could_meet(&self, demand: &Demand) -> bool {
+        let specifiers = demand.requirement.specifiers();
+        let of = self.providers.get(demand.requirement.name()).into_iter().flatten();
+        let mut slots = of.filter_map(|p| if let Provider::Slot(i) = p { Some(*i) } else { None });
+        slots.any(|i| (0..=self.lowest(i)).any(|level| specifiers.contains(self.version(i, level))))
     }
 
     fn step_down(&self, state: &mut State, slot: usize) {
@@ -474,7 +483,7 @@ impl<'s, U: Upstream> Search<'s, U> {
             Provider::Fixed(version) => Some(version),
             Provider::Base(_) => None,
         });
-        match held.filter(|version| moved && !told.is_some_and(|t| t == (requirement.name(), *version))) {
+        match held.filter(|version| moved && told.is_none_or(|t| t != (requirement.name(), *version))) {
             Some(version) => format!("{who} {verb} {text} ({} is at {version})", requirement.name()),
             None => format!("{who} {verb} {text}"),
         }

@@ -345,6 +345,17 @@ fn builds_may_have_another_version_beside_the_set_s() {
         app 1 -> 2
     "#]],
     );
+    // What the newest build may have beside the set's own says nothing of the older one.
+    check(
+        &[&["app 1: build tool<2", "app 2: build tool>=9"], &["tool 1", "tool 2"]],
+        (&["web 1: app<2"], &[], &[]),
+        expect![[r#"
+            app 1 stays
+            tool 1 stays
+            app 2 held: web 1 needs app<2
+            tool 2 held: app 1 is built with tool<2
+        "#]],
+    );
     // What only runs with a version of the base set is no reason to have two.
     check(
         &[&["tool 1", "tool 2"]],

@@ -46,6 +46,7 @@ pub fn complete(
         known: BTreeSet::new(),
         prefer: BTreeMap::new(),
         kept: BTreeSet::new(),
+        undeclared: BTreeMap::new(),
         notes: BTreeSet::new(),
     };
     if let Err(Refusal { named, why }) = market.busy(|| work.close())? {
