@@ -287,6 +287,33 @@ fn every_bump_is_a_commit_of_its_own_files() {
     assert!(world.read("recipes/far.toml").ends_with("# mine\n"));
 }
 
+#[test]
+fn what_overlays_say_is_not_update_s_to_change() {
+    let world = world(
+        &[Project::new("core", "1.0"), Project::new("far", "1.0")],
+        &[Project::new("core", "2.0"), Project::new("far", "2.0"), Project::new("own", "2.0")],
+    );
+    world.write("wheelwright.toml", "[set]\nrecipes = [\"recipes\"]\noverlays = [\"over\"]\n");
+    world.write("over/own.toml", Project::new("own", "1.0").recipe());
+    world.write("over/far.toml", "pname = \"far\"\nextends = true\n[meta]\nlicense = \"MIT\"\n");
+    let output = world.ok(&["update", "--all"]);
+    assert_eq!(output.stdout, "core 1.0 -> 2.0\n", "{output}");
+    output.says(&[
+        "left alone: far 1.0: it is extended by over/far.toml:4: change its file by hand",
+        "left alone: own 1.0: it stands in the overlay over",
+    ]);
+}
+
+#[test]
+fn an_environment_of_the_workspace_holds_a_version_back() {
+    let world =
+        world(&[Project::new("core", "1.0")], &[Project::new("core", "1.5"), Project::new("core", "2.0")]);
+    let env = "[set]\nrecipes = [\"recipes\"]\n[env.web]\npackages = [\"core<2\"]\n";
+    world.write("wheelwright.toml", env);
+    let output = world.ok(&["update", "--all"]);
+    prints(&output, &["core 1.0 -> 1.5\n", "core 2.0 is held at 1.5: [env.web] wants core<2\n"]);
+}
+
 /// A project whose import fails in company.
 fn touchy(version: &str, code: &str) -> Project {
     Project::new("app", version).needs("core").needs("far").code(code)
@@ -357,6 +384,19 @@ fn two_that_each_break_it_are_both_taken_back() {
     output.says(&["committed own: 1.0 -> 2.0"]);
     assert_eq!(git(&world, &["status", "--porcelain"]), "");
     assert_eq!(git(&world, &["rev-list", "--count", "HEAD"]), "2\n");
+}
+
+#[test]
+fn what_this_machine_cannot_build_keeps_nothing_else_from_being_checked() {
+    let world = world(
+        &[Project::new("core", "1.0"), Project::new("far", "1.0")],
+        &[Project::new("core", "2.0"), Project::new("far", "2.0")],
+    );
+    let lacks = "[external]\nbuild-requires = [\"virtual:compiler/unobtainium\"]\n";
+    world.recipe("far", &(world.read("recipes/far.toml") + lacks));
+    let output = world.ok(&["update", "--all", "--check", "--isolation", "env"]);
+    output.says(&["far 1.0 failed before, too: ", "2 of 3 recipes updated, 1 checked"]);
+    assert!(world.read("recipes/core.toml").contains("version = \"2.0\""));
 }
 
 #[test]

@@ -4,13 +4,14 @@
 //! Knows that what is built twice is built once: a state that was tried costs
 //! nothing the second time. Must never keep a bump that breaks what was whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use recipes::diag::Finding;
+use recipes::diag::{Finding, Severity};
 use recipes::name::{PackageName, Version};
 use recipes::set::Tests;
 use recipes::update::culprits;
 
+use super::whole::{About, about};
 use super::{Desk, Proposal};
 use crate::ambient::Ambient;
 use crate::error::{Error, Kind, Result};
@@ -122,10 +123,7 @@ impl Work<'_> {
                     self.sift()?;
                     continue;
                 }
-                Tried::Findings(findings) => {
-                    let first = findings.iter().map(|f| f.message.clone()).next().unwrap_or_default();
-                    return Err(Error::input("failed to check the bumps").because(first));
-                }
+                Tried::Findings(findings) => self.of_goals(&findings)?,
                 Tried::Bad(failures) => failures,
             };
             let good = self.good;
@@ -134,6 +132,23 @@ impl Work<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// What keeps goals from being planned, as their failures.
+    fn of_goals(&self, findings: &[Finding]) -> Result<Vec<(String, Failure)>> {
+        let mut failures = Vec::new();
+        for goal in &self.goals {
+            if let Some(finding) = self.findings(&[*goal])?.into_iter().next() {
+                let mut error = Error::input(finding.message);
+                (error.causes, error.hints) = (finding.notes, finding.hints);
+                failures.push((self.label(*goal), error.into()));
+            }
+        }
+        if failures.is_empty() {
+            let first = findings.iter().map(|f| f.message.clone()).next().unwrap_or_default();
+            return Err(Error::input("failed to check the bumps").because(first));
+        }
+        Ok(failures)
     }
 
     /// Leaves out what could not even be planned before.
@@ -153,6 +168,7 @@ impl Work<'_> {
     /// all failed before.
     fn blame(&mut self, failures: &[(String, Failure)]) -> Result<bool> {
         let made = self.desk.made();
+        let known: HashSet<About> = self.findings(&self.goals)?.iter().map(about).collect();
         for (package, failure) in failures {
             let Some(goal) = self.goal_of(package) else {
                 // No bump can be seen in it.
@@ -168,7 +184,8 @@ impl Work<'_> {
             let found = culprits(&near, |left_out: &[usize]| {
                 let kept: Vec<usize> = made.iter().copied().filter(|b| !left_out.contains(b)).collect();
                 self.desk.lay(&kept)?;
-                if !self.findings(&self.goals.clone())?.is_empty() {
+                // What is left must hold as well as it did.
+                if self.findings(&self.goals)?.iter().any(|f| !known.contains(&about(f))) {
                     return Ok(false);
                 }
                 match self.try_goals(&[goal])? {
@@ -237,7 +254,7 @@ impl Work<'_> {
     /// What stands against building some goals.
     fn findings(&self, goals: &[usize]) -> Result<Vec<Finding>> {
         Ok(match build::prepare(self.ambient, &self.request(goals))? {
-            Prepared::Findings(findings) => findings,
+            Prepared::Findings(findings) => errors(findings),
             Prepared::Ready(planned) => {
                 planned.leave();
                 Vec::new()
@@ -247,7 +264,7 @@ impl Work<'_> {
 
     fn try_goals(&mut self, goals: &[usize]) -> Result<Tried> {
         let planned = match build::prepare(self.ambient, &self.request(goals))? {
-            Prepared::Findings(findings) => return Ok(Tried::Findings(findings)),
+            Prepared::Findings(findings) => return Ok(Tried::Findings(errors(findings))),
             Prepared::Ready(planned) => planned,
         };
         let built = (self.run)(&planned)?;
@@ -270,4 +287,10 @@ impl Work<'_> {
             report.failures().map(|(entry, failure)| (entry.package.clone(), failure.clone())).collect();
         Ok(if failures.is_empty() { Tried::Good } else { Tried::Bad(failures) })
     }
+}
+
+/// What is wrong, without what is only doubtful.
+fn errors(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.retain(|finding| finding.severity == Severity::Error);
+    findings
 }

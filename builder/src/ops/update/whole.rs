@@ -42,7 +42,7 @@ pub struct Chosen {
 const MOST_ROUNDS: usize = 60;
 
 /// What a finding is about, whatever it says.
-type About = (Code, Option<String>);
+pub type About = (Code, Option<String>);
 
 impl Whole<'_, '_> {
     /// Chooses until nothing is wrong.
@@ -214,6 +214,7 @@ impl Whole<'_, '_> {
     }
 }
 
-fn about(finding: &Finding) -> About {
+/// What a finding is about.
+pub fn about(finding: &Finding) -> About {
     (finding.code, finding.place.as_ref().map(|place| place.file.path.clone()))
 }
