@@ -3,14 +3,18 @@
 //! Knows what a thread costs beside a file that is read. Must never know what
 //! is done.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::exec::{fill_heap, roomy_heap};
 
 /// So many files are worth another thread: it costs what some of them do.
 const WORTH_A_THREAD: usize = 40;
+/// Each thread takes about so many parts: none waits long for a slower one.
+const PARTS: usize = 8;
 /// What is made of so many files has tens of megabytes.
 const WORTH_ROOM: usize = 2000;
 /// A plan of a file takes about as many bytes beside what the file itself took.
-const OF_A_FILE: usize = 4 << 10;
+const OF_A_FILE: usize = 5 << 10;
 /// More threads than this wait for the disk and for each other.
 const MOST_THREADS: usize = 8;
 
@@ -24,22 +28,34 @@ pub fn side_by_side<T: Sync, R: Send>(cpus: usize, of: &[T], f: impl Fn(&T) -> R
     if threads == 1 {
         return of.iter().map(f).collect();
     }
-    let (f, mut parts) = (&f, of.chunks(of.len().div_ceil(threads)));
-    let own = parts.next().unwrap_or_default();
-    let on_a_thread = move |part: &[T]| {
+    let parts: Vec<&[T]> = of.chunks(of.len().div_ceil(threads * PARTS)).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done: Vec<(usize, Vec<R>)> = Vec::with_capacity(parts.len());
+        loop {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            let Some(part) = parts.get(n) else { return done };
+            done.push((n, part.iter().map(&f).collect()));
+        }
+    };
+    let on_a_thread = || {
         if of.len() >= WORTH_ROOM {
             roomy_heap();
         }
-        part.iter().map(f).collect::<Vec<R>>()
+        work()
     };
-    std::thread::scope(|scope| {
-        let others: Vec<_> = parts.map(|part| scope.spawn(move || on_a_thread(part))).collect();
-        let mut out: Vec<R> = own.iter().map(f).collect();
+    let mut done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(on_a_thread)).collect();
+        let mut done = work();
         for other in others {
-            out.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
-        out
-    })
+        done
+    });
+    done.sort_unstable_by_key(|(n, _)| *n);
+    let mut out = Vec::with_capacity(of.len());
+    done.into_iter().for_each(|(_, part)| out.extend(part));
+    out
 }
 
 /// That so many files were read, and only one of several processors has work

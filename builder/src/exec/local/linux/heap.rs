@@ -44,6 +44,10 @@ pub fn share_heap() {
 /// arena of the C library is at most this large, and begins at a multiple.
 #[cfg(target_env = "gnu")]
 const ROOM: usize = 64 << 20;
+/// The same for the main thread, whose heap is the data segment: there it may
+/// be more, and what comes later has no large pages.
+#[cfg(target_env = "gnu")]
+const MAIN_ROOM: usize = 128 << 20;
 /// Some of these are more than what is free at the end of a heap that did not
 /// grow yet; by itself the library takes what has 128 kB from no heap at all.
 #[cfg(target_env = "gnu")]
@@ -62,7 +66,7 @@ pub fn roomy_heap() {
     // SAFETY: settings of the allocator, the end of the data segment, and
     // advice about pages, which changes nothing of what is in them.
     unsafe {
-        libc::mallopt(libc::M_TOP_PAD, ROOM as libc::c_int);
+        libc::mallopt(libc::M_TOP_PAD, MAIN_ROOM as libc::c_int);
         let before = libc::sbrk(0);
         probes.push(Vec::with_capacity(PROBE));
         let at = probes[0].as_ptr() as usize;
