@@ -23,6 +23,7 @@ REQUIREMENT = re.compile(
     r"(?:;(.*))?",
     re.DOTALL,
 )
+SEPARATORS = re.compile(r"[-_.]+")
 CLAUSE = re.compile(r"\s*(===|~=|==|!=|<=|>=|<|>)\s*(\S+)\s*")
 TOKEN = re.compile(r"\s*(\(|\)|===|~=|==|!=|<=|>=|<|>|'[^']*'|\"[^\"]*\"|[A-Za-z_.]+)")
 OLD_NAMES = {
@@ -158,7 +159,7 @@ def environment():
 
 
 def normalise(name):
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return SEPARATORS.sub("-", name).lower()
 
 
 class Marker:
@@ -289,7 +290,7 @@ def missing(texts, site):
     """What of `texts` (markers read with extra = "") is not satisfied: a list
     of {"requirement", "name", "found"}; `found` is the wrong version or None."""
     have = installed(site)
-    base = environment()
+    variables = None
     out, seen = [], set()
     todo = [(text, "") for text in reversed(texts)]
     while todo:
@@ -303,8 +304,11 @@ def missing(texts, site):
             continue
         name, extras, _, parenthesised, plain, marker = match.groups()
         try:
-            if marker and not Marker(marker, dict(base, extra=extra)).whole():
-                continue
+            if marker:
+                # Most ask for nothing that depends on where they are.
+                variables = variables or environment()
+                if not Marker(marker, dict(variables, extra=extra)).whole():
+                    continue
             version, metadata = have.get(normalise(name), (None, None))
             if version is None or not contains(parenthesised or plain or "", version):
                 bare = text.split(";", 1)[0].strip()

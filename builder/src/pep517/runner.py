@@ -23,6 +23,7 @@ import time
 LEGACY = "setuptools.build_meta:__legacy__"
 # Bytes of a member of a raw wheel that are worth being compressed.
 MUCH = 1 << 20
+SURROGATES = re.compile("[\ud800-\udfff]")
 OWN = ["wheelwright_" + name for name in ("toml", "requirements", "fork_server", "sample")]
 
 
@@ -52,19 +53,17 @@ def compress_fast(folder):
     """The caller writes every wheel anew: what is compressed into the wheel is
     read once and need not be small, unless there is much of it. Only the size
     of that file changes."""
-    import tempfile
     import zipfile
 
     writer = getattr(zipfile, "_ZipWriteFile", None)
     begin = getattr(writer, "__init__", None)
     if begin is None:
         return
-    temporary = os.path.abspath(tempfile.gettempdir())
 
     def is_wheel(archive):
         known = getattr(archive, "_wheelwright", None)
         if known is None:
-            known = archive._wheelwright = leads_to_wheel(archive.fp, folder, temporary)
+            known = archive._wheelwright = leads_to_wheel(archive.fp, folder)
         return known
 
     def start(self, archive, member, *more, **named):
@@ -76,18 +75,22 @@ def compress_fast(folder):
     writer.__init__ = start
 
 
-def leads_to_wheel(file, folder, temporary):
+def leads_to_wheel(file, folder):
     """Whether an open file is the wheel that is being built: it lies in the
     folder for wheels or, as most backends have it, in a new folder there, or
     it is a temporary file that will be moved there."""
+    import tempfile
+
     name = getattr(file, "name", None)
     try:
+        if not isinstance(name, int):
+            return os.path.abspath(name).startswith(folder + os.sep)
         # Of what was opened by its descriptor, that is the name.
-        path = os.readlink("/proc/self/fd/{}".format(name)) if isinstance(name, int) else os.path.abspath(name)
+        path = os.readlink("/proc/self/fd/{}".format(name))
     except (OSError, TypeError, ValueError):
         return False
-    beneath = path.startswith(folder + os.sep)
-    return beneath or (isinstance(name, int) and path.endswith(".whl") and os.path.dirname(path) == temporary)
+    temporary = path.endswith(".whl") and os.path.dirname(path) == os.path.realpath(tempfile.gettempdir())
+    return temporary or path.startswith(os.path.realpath(folder) + os.sep)
 
 
 def read_toml(path):
@@ -267,7 +270,7 @@ def text_of(error):
 def as_json(answer):
     """JSON for any reader: a lone surrogate is written as its escape's letters."""
     text = json.dumps(answer, ensure_ascii=False)
-    return re.sub("[\ud800-\udfff]", lambda found: "\\\\u{:04x}".format(ord(found.group())), text)
+    return SURROGATES.sub(lambda found: "\\\\u{:04x}".format(ord(found.group())), text)
 
 
 def describe(error):

@@ -65,6 +65,10 @@ impl Preload {
 const LATE: char = '!';
 const ABSENT: char = '?';
 
+/// What the runner itself imports after the backend: to read it takes as long
+/// as some builds.
+const REQUIREMENTS: &str = "wheelwright_requirements";
+
 /// Modules that one list may have, and bytes of a name.
 const MOST: usize = 4096;
 const LONGEST: usize = 200;
@@ -117,7 +121,8 @@ fn is_module(name: &str) -> bool {
 /// The server that an action may run in.
 pub(super) fn server(preload: &Preload, more: bool) -> Warm {
     let mut argv = runner_argv();
-    let order = serde_json::json!({ "spec": argv.last(), "modules": preload.modules, "late": preload.late });
+    let modules: Vec<&str> = preload.modules.iter().map(String::as_str).chain([REQUIREMENTS]).collect();
+    let order = serde_json::json!({ "spec": argv.last(), "modules": modules, "late": preload.late });
     argv.push("serve".to_owned());
     let mut files: BTreeMap<RelPath, Vec<u8>> = RUNNER_FILES
         .iter()
@@ -243,6 +248,15 @@ mod tests {
         assert_eq!(preload.to_text(), "a\na.b\n!c\n!d.e\n?x.y\n?z");
         assert_eq!(Preload::from_text("a", &preload.to_text()), preload);
         assert!(!Preload::from_text("a", "").serves() && Preload::from_text("a", "a").serves());
+    }
+
+    #[test]
+    fn a_server_loads_what_the_runner_needs_after_the_backend() {
+        let warm = server(&Preload::from_text("a", "a\na.b\n!c"), false);
+        let order: Value = serde_json::from_str(&warm.order).unwrap();
+        assert_eq!(order["modules"], serde_json::json!(["a", "a.b", REQUIREMENTS]));
+        assert!(warm.files.contains_key(&below(&format!("job/{REQUIREMENTS}.py"))));
+        assert_eq!(order["late"], serde_json::json!(["c"]));
     }
 
     #[test]
