@@ -3,51 +3,115 @@
 //! Knows files, links and mtimes. Runs in the init as the build's own uid.
 //! Must never follow a link of the source.
 
-use std::fs::{self, File, FileTimes, OpenOptions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink};
-use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
+use std::ffi::CStr;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Timespec, Timestamps};
+
+/// Bytes of a file that go through a buffer: others the kernel copies by
+/// itself, which takes more calls.
+const SMALL: u64 = 256 << 10;
 
 /// Copies the folder `from` to the new folder `to`: writable, only the x bit
 /// of modes kept, every mtime set to `epoch` seconds.
 pub(super) fn tree(from: &Path, to: &Path, epoch: u64) -> io::Result<()> {
-    let time = UNIX_EPOCH + Duration::from_secs(epoch);
-    let times = FileTimes::new().set_accessed(time).set_modified(time);
-    folder(from, to, times, epoch)
-}
-
-fn folder(from: &Path, to: &Path, times: FileTimes, epoch: u64) -> io::Result<()> {
-    fs::DirBuilder::new().mode(0o755).create(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if kind.is_dir() {
-            folder(&from, &to, times, epoch)?;
-        } else if kind.is_symlink() {
-            symlink(fs::read_link(&from)?, &to)?;
-            let second = Timespec { tv_sec: i64::try_from(epoch).map_err(io::Error::other)?, tv_nsec: 0 };
-            let both = Timestamps { last_access: second, last_modification: second };
-            rustix::fs::utimensat(CWD, &to, &both, AtFlags::SYMLINK_NOFOLLOW)?;
-        } else if kind.is_file() {
-            file(&from, &to, times)?;
-        } else {
-            return Err(io::Error::other(format!("`{}` is no file, folder or link", from.display())));
-        }
+    let second = Timespec { tv_sec: i64::try_from(epoch).map_err(io::Error::other)?, tv_nsec: 0 };
+    let times = Timestamps { last_access: second, last_modification: second };
+    let mut copying = Copying { times, buffer: vec![0; 1 << 16], folders: vec![PathBuf::new()] };
+    rustix::fs::mkdirat(CWD, to, Mode::from_raw_mode(0o755))?;
+    let mut next = 0;
+    while let Some(folder) = copying.folders.get(next).cloned() {
+        copying.folder(&within(from, &folder), &within(to, &folder), &folder)?;
+        next += 1;
     }
-    File::open(to)?.set_times(times)
+    // Last: what is made in a folder changes its time.
+    for folder in copying.folders.iter().rev() {
+        rustix::fs::utimensat(CWD, within(to, folder), &copying.times, AtFlags::empty())?;
+    }
+    Ok(())
 }
 
-fn file(from: &Path, to: &Path, times: FileTimes) -> io::Result<()> {
-    let mut source = File::open(from)?;
-    let executable = source.metadata()?.mode() & 0o111 != 0;
-    let mode = if executable { 0o755 } else { 0o644 };
-    let mut copy = OpenOptions::new().write(true).create_new(true).mode(mode).open(to)?;
-    io::copy(&mut source, &mut copy)?;
-    copy.set_times(times)
+/// A slash at its end would lead through a link.
+fn within(top: &Path, folder: &Path) -> PathBuf {
+    if folder.as_os_str().is_empty() { top.to_owned() } else { top.join(folder) }
+}
+
+struct Copying {
+    times: Timestamps,
+    buffer: Vec<u8>,
+    /// Those that are made, below the top; parents first.
+    folders: Vec<PathBuf>,
+}
+
+impl Copying {
+    /// What is directly in one folder; its folders are made and noted.
+    fn folder(&mut self, from: &Path, to: &Path, below: &Path) -> io::Result<()> {
+        let open = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let source = rustix::fs::openat(CWD, from, open, Mode::empty())?;
+        let target = rustix::fs::openat(CWD, to, open, Mode::empty())?;
+        for entry in Dir::read_from(&source)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name == c"." || name == c".." {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                // Not every file system lists kinds.
+                FileType::Unknown => FileType::from_raw_mode(
+                    rustix::fs::statat(&source, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode,
+                ),
+                known => known,
+            };
+            match kind {
+                FileType::Directory => {
+                    rustix::fs::mkdirat(&target, name, Mode::from_raw_mode(0o755))?;
+                    self.folders.push(below.join(text(name)));
+                }
+                FileType::Symlink => {
+                    let link = rustix::fs::readlinkat(&source, name, Vec::new())?;
+                    rustix::fs::symlinkat(&*link, &target, name)?;
+                    rustix::fs::utimensat(&target, name, &self.times, AtFlags::SYMLINK_NOFOLLOW)?;
+                }
+                FileType::RegularFile => self.file((&source, &target), name)?,
+                _ => {
+                    let path = from.join(text(name));
+                    return Err(io::Error::other(format!("`{}` is no file, folder or link", path.display())));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, (source, target): (&OwnedFd, &OwnedFd), name: &CStr) -> io::Result<()> {
+        let open = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut source = File::from(rustix::fs::openat(source, name, open, Mode::empty())?);
+        let stat = rustix::fs::fstat(&source)?;
+        let mode = if stat.st_mode & 0o111 != 0 { 0o755 } else { 0o644 };
+        let make = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mut copy = File::from(rustix::fs::openat(target, name, make, Mode::from_raw_mode(mode))?);
+        let mut left = u64::try_from(stat.st_size).map_err(io::Error::other)?;
+        if left > SMALL {
+            io::copy(&mut source, &mut copy)?;
+            left = 0;
+        }
+        while left > 0 {
+            let got = source.read(&mut self.buffer)?;
+            if got == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            copy.write_all(&self.buffer[..got])?;
+            left = left.saturating_sub(got as u64);
+        }
+        Ok(rustix::fs::futimens(&copy, &self.times)?)
+    }
+}
+
+fn text(name: &CStr) -> &Path {
+    use std::os::unix::ffi::OsStrExt as _;
+    Path::new(std::ffi::OsStr::from_bytes(name.to_bytes()))
 }
 
 /// Writes small files below `build`, over what the source has there.
@@ -60,4 +124,59 @@ pub(super) fn files(build: &Path, files: &[(String, Vec<u8>)]) -> io::Result<()>
         fs::write(path, bytes)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_copy_has_the_x_bit_of_all_modes_and_one_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        let large = vec![7u8; SMALL as usize + 1];
+        let middle: Vec<u8> = (0..200_000u32).map(|n| n as u8).collect();
+        let deep = "a/b/c".to_owned() + &"/d".repeat(40);
+        fs::create_dir_all(from.join(&deep)).unwrap();
+        fs::create_dir(from.join("none")).unwrap();
+        let files: [(&str, &[u8], u32); 5] = [
+            ("empty", b"", 0o444),
+            ("a/run", b"#!", 0o555),
+            ("a/b/odd", b"x", 0o604),
+            ("large", &large, 0o400),
+            ("middle", &middle, 0o744),
+        ];
+        for (name, bytes, mode) in files {
+            fs::write(from.join(name), bytes).unwrap();
+            fs::set_permissions(from.join(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        fs::write(from.join(&deep).join("end"), "end").unwrap();
+        symlink("../../run", from.join("a/b/c/link")).unwrap();
+        symlink("/nowhere", from.join("dead")).unwrap();
+        tree(&from, &to, 1_577_836_800).unwrap();
+        for (name, bytes, mode) in files {
+            assert!(fs::read(to.join(name)).unwrap() == bytes, "{name}");
+            let wanted = if mode & 0o111 == 0 { 0o644 } else { 0o755 };
+            assert_eq!(fs::metadata(to.join(name)).unwrap().mode() & 0o7777, wanted, "{name}");
+        }
+        assert_eq!(fs::read(to.join(&deep).join("end")).unwrap(), b"end");
+        assert_eq!(fs::read_link(to.join("a/b/c/link")).unwrap(), Path::new("../../run"));
+        for name in ["", "a", "a/b", "a/b/c", &deep, "none", "empty", "middle", "large", "a/b/c/link", "dead"]
+        {
+            let meta = to.join(name).symlink_metadata().unwrap();
+            assert_eq!((meta.mtime(), meta.mtime_nsec()), (1_577_836_800, 0), "{name}");
+            assert!(!meta.is_dir() || meta.mode() & 0o7777 == 0o755, "{name}");
+        }
+        assert!(tree(&from, &to, 0).is_err(), "what is there is not written over");
+    }
+
+    #[test]
+    fn no_link_of_the_source_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        symlink("/etc", &from).unwrap();
+        assert!(tree(&from, &to, 0).is_err());
+    }
 }
