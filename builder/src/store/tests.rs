@@ -101,6 +101,39 @@ fn a_tree_is_read_only_and_the_same_twice() {
 }
 
 #[test]
+fn an_archive_in_memory_becomes_the_tree_that_its_folder_would() {
+    let (_dir, store) = store();
+    let mut header = vec![0u8; 512];
+    header[..8].copy_from_slice(b"p-1/pkg/");
+    header[8..9].copy_from_slice(b"x");
+    header[100..108].copy_from_slice(b"0000644\0");
+    header[124..136].copy_from_slice(b"00000000001\0");
+    header[148..156].copy_from_slice(b"        ");
+    header[156] = b'0';
+    header[257..263].copy_from_slice(b"ustar\0");
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    header.push(b'b');
+    header.resize(2048, 0);
+    let temp = store.temp_dir().unwrap();
+    let archive = temp.path().join("p-1.tar.gz");
+    let mut gzip =
+        flate2::write::GzEncoder::new(fs::File::create(&archive).unwrap(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, &header).unwrap();
+    gzip.finish().unwrap();
+    let held = crate::tree::unpack::hold(&archive, &Default::default(), 1 << 20).unwrap();
+    let digest = store.add_held(&held).unwrap();
+    let path = store.tree_path(&digest);
+    for (rel, mode) in [("", 0o555), ("pkg", 0o555), ("pkg/x", 0o444)] {
+        let got = fs::metadata(path.join(rel)).unwrap().permissions().mode();
+        assert_eq!(got & 0o7777, mode, "{rel}");
+    }
+    let (_temp, staged) = stage(&store, &[("pkg/x", "b")]);
+    assert_eq!(store.add_tree(&staged).unwrap(), digest);
+    assert_eq!(store.add_held(&held).unwrap(), digest);
+}
+
+#[test]
 fn the_database_is_read_where_the_kernel_holds_it() {
     let (_dir, store) = store();
     let ask = |name: &str| -> i64 {

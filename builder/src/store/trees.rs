@@ -12,6 +12,7 @@ use super::{Store, TempDir, explain, fan_out, make_folder};
 use crate::error::{Error, IoContext as _, Kind, Result, shown};
 use crate::key::TreeDigest;
 use crate::tree::fs::{self, remove_tree};
+use crate::tree::unpack::Held;
 use crate::tree::{Entry, RelPath, Tree, fault, link_stays};
 
 impl Store {
@@ -35,23 +36,44 @@ impl Store {
             remove_tree(staged)?;
             return Ok(digest);
         }
+        self.keep_tree(staged, &digest)?;
+        Ok(digest)
+    }
+
+    /// [`Store::add_tree`] of an archive that is in memory: nothing is written
+    /// when the tree is there already, and nothing read again when it is not.
+    pub fn add_held(&self, held: &Held) -> Result<TreeDigest> {
+        refuse_escapes(&held.tree)?;
+        let digest = held.tree.digest();
+        if !self.has_tree(&digest)? {
+            let temp = self.temp_dir()?;
+            let staged = temp.path().join("tree");
+            make_folder(&staged).map_err(|e| explain(e, format!("failed to make `{}`", staged.display())))?;
+            held.write_sealed(&staged)?;
+            self.keep_tree(&staged, &digest)?;
+        }
+        Ok(digest)
+    }
+
+    /// Moves a sealed folder into its place.
+    fn keep_tree(&self, staged: &Path, digest: &TreeDigest) -> Result<()> {
+        let doing = || format!("failed to keep the folder `{}`", staged.display());
         rustix::fs::chmod(staged, fs::bits(0o755)).doing(doing)?;
         let (staged, _temp) = self.on_our_disk(staged)?;
         fs::sync_tree(&staged).map_err(|e| explain(e, doing()))?;
-        let target = self.tree_path(&digest);
+        let target = self.tree_path(digest);
         let folder = target.parent().expect("a tree lies in a folder");
         make_folder(folder).map_err(|e| explain(e, doing()))?;
         {
             let _gate = self.gate()?;
-            self.pin(&[Input::Tree(digest)])?;
+            self.pin(&[Input::Tree(*digest)])?;
             fault::point();
             move_new(&staged, &target).map_err(|e| explain(e, doing()))?;
             fault::point();
         }
         // Last: a folder that is not writable cannot be moved.
         rustix::fs::chmod(&target, fs::bits(0o555)).doing(doing)?;
-        fs::sync_folder(folder).doing(doing)?;
-        Ok(digest)
+        fs::sync_folder(folder).doing(doing)
     }
 
     /// A rename cannot cross file systems: what was staged on another is copied.

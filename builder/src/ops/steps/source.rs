@@ -32,6 +32,9 @@ type Failed = Box<Failure>;
 /// 1980-01-01: the oldest time a zip can hold.
 pub const OLDEST: u64 = 315_532_800;
 
+/// Bytes of an unpacked archive that a worker may hold: most sdists have less.
+const IN_MEMORY: u64 = 16 << 20;
+
 /// Makes the source tree of a step's recipe.
 pub fn source(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     let start = Instant::now();
@@ -72,10 +75,14 @@ fn unpacked(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Result<(Tree
     match &fetched.output {
         Output::Tree(tree) => Ok((*tree, fetched.epoch.unwrap_or(OLDEST))),
         Output::Blob { digest, name } => {
+            let (archive, limits) = (store.blob_path(digest), UnpackLimits::default());
+            if let Some(held) = unpack::hold(&archive, &limits, IN_MEMORY) {
+                let tree = store.add_held(&held).map_err(broken)?;
+                return Ok((tree, held.unpacked.newest_mtime.unwrap_or(OLDEST)));
+            }
             let temp = store.temp_dir().map_err(broken)?;
             let into = empty_folder(temp.path())?;
-            let done = unpack::unpack(&store.blob_path(digest), name, &into, &UnpackLimits::default())
-                .map_err(|e| foreign("unpack", e))?;
+            let done = unpack::unpack(&archive, name, &into, &limits).map_err(|e| foreign("unpack", e))?;
             let top = done.top.as_deref().map_or_else(|| into.clone(), |top| into.join(top));
             let tree = store.add_tree(&top).map_err(broken)?;
             Ok((tree, done.newest_mtime.unwrap_or(OLDEST)))

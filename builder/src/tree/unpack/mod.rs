@@ -6,6 +6,7 @@
 //! an sdist means.
 
 mod error;
+mod held;
 mod meter;
 mod names;
 mod tar;
@@ -13,11 +14,12 @@ mod write;
 mod zip;
 
 use std::fs::File;
-use std::io::{BufReader, Read as _, Seek as _};
+use std::io::{BufReader, Read, Seek as _};
 use std::path::Path;
 use std::time::Duration;
 
 pub use error::{Refusal, UnpackError};
+pub use held::{Held, hold};
 
 use error::{Fault, Why};
 use meter::Meter;
@@ -28,6 +30,8 @@ pub const EARLIEST: u64 = 315_532_800;
 /// The latest time a zip can hold, 2107-12-31.
 pub const LATEST: u64 = 4_354_732_800;
 
+/// How a gzip stream begins.
+const GZIP: &[u8] = b"\x1f\x8b";
 /// KiB of memory for one xz stream: more than `xz -9` asks for.
 const XZ_MEMORY: u32 = 256 << 10;
 
@@ -128,28 +132,25 @@ fn run(
     let mut head = Vec::with_capacity(512);
     (&mut file).take(512).read_to_end(&mut head).map_err(machine)?;
     file.rewind().map_err(machine)?;
-    let target = Target::open(into, size, limits)?.keeping(keep);
+    let mut target = Target::open(into, size, limits)?.keeping(keep);
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
         return zip::unpack(&file, size, target, limits);
     }
     let input = BufReader::with_capacity(1 << 16, file);
-    let meter = |from| Meter::new(from, size, limits);
-    if head.starts_with(b"\x1f\x8b") {
-        return tar::unpack(meter(Box::new(meter::Gzip::new(input))), target);
-    }
-    if head.starts_with(b"BZh") {
-        return tar::unpack(meter(Box::new(bzip2::bufread::MultiBzDecoder::new(input))), target);
-    }
-    if head.starts_with(b"\xfd7zXZ\0") {
-        return tar::unpack(
-            meter(Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, XZ_MEMORY))),
-            target,
-        );
-    }
-    if tar::looks_like(&head) {
-        return tar::unpack(meter(Box::new(input)), target);
-    }
-    Err((String::new(), Why::Corrupt("it is neither tar, tar.gz, tar.bz2, tar.xz nor zip".into())))
+    let from: Box<dyn Read> = if head.starts_with(GZIP) {
+        Box::new(meter::Gzip::new(input))
+    } else if head.starts_with(b"BZh") {
+        Box::new(bzip2::bufread::MultiBzDecoder::new(input))
+    } else if head.starts_with(b"\xfd7zXZ\0") {
+        Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, XZ_MEMORY))
+    } else if tar::looks_like(&head) {
+        Box::new(input)
+    } else {
+        let why = "it is neither tar, tar.gz, tar.bz2, tar.xz nor zip";
+        return Err((String::new(), Why::Corrupt(why.into())));
+    };
+    tar::unpack(Meter::new(from, size, limits), &mut target)?;
+    target.finish()
 }
 
 #[cfg(test)]

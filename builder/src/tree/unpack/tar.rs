@@ -5,7 +5,6 @@
 
 use std::io::{BufReader, Read};
 
-use super::Unpacked;
 use super::error::{Fault, Refusal, Why};
 use super::meter::{Meter, read_failed};
 use super::names::What;
@@ -42,7 +41,7 @@ struct Header {
 
 /// Unpacks a whole stream, and reads it to its end so that its own checksum
 /// is checked.
-pub(super) fn unpack(from: Meter, mut target: Target) -> Result<Unpacked, Fault> {
+pub(super) fn unpack(from: Meter, target: &mut Target) -> Result<(), Fault> {
     let mut from = BufReader::with_capacity(1 << 16, from);
     let mut extended = Extended::default();
     let mut buffer = vec![0u8; 1 << 16];
@@ -54,13 +53,13 @@ pub(super) fn unpack(from: Meter, mut target: Target) -> Result<Unpacked, Fault>
             _ => {
                 let header = apply(header, std::mem::take(&mut extended))?;
                 let mut entry = Entry { header: &header, from: &mut from, buffer: &mut buffer };
-                entry.unpack(&mut target).map_err(|why| (shown(&header.path), why))?;
+                entry.unpack(target).map_err(|why| (shown(&header.path), why))?;
             }
         }
     }
     loop {
         match from.read(&mut buffer) {
-            Ok(0) => return target.finish(),
+            Ok(0) => return Ok(()),
             Ok(_) => {}
             Err(e) => return Err(nameless(read_failed(&e))),
         }
@@ -288,15 +287,7 @@ impl<R: Read> Entry<'_, R> {
             target.wants(path);
             return self.skip();
         }
-        let mut from = target.root.read(&source).map_err(write_failed)?;
-        let meta = from.metadata().map_err(write_failed)?;
-        target.grow(meta.len())?;
-        let executable = {
-            use std::os::unix::fs::PermissionsExt as _;
-            meta.permissions().mode() & 0o100 != 0
-        };
-        let mut to = target.file(path, executable)?;
-        std::io::copy(&mut from, &mut to).map_err(write_failed)?;
+        target.copy(&source, path)?;
         self.skip()
     }
 

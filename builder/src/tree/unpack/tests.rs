@@ -135,6 +135,37 @@ fn an_ordinary_sdist_is_unpacked() {
     assert!(out.join("p-1/old-folder").is_dir());
     let mode = |p: &str| fs::metadata(out.join(p)).unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode("p-1"), mode("p-1/a.txt"), mode("p-1/run")), (0o755, 0o644, 0o755));
+    // Held in memory it is the same.
+    let held = hold(&case.dir.path().join("archive"), &limits(), 1 << 20).unwrap();
+    assert_eq!(&held.unpacked, unpacked);
+    assert_eq!(held.tree, crate::tree::fs::scan(&out.join("p-1")).unwrap());
+    let sealed = case.dir.path().join("sealed");
+    fs::create_dir(&sealed).unwrap();
+    held.write_sealed(&sealed).unwrap();
+    assert_eq!(held.tree, crate::tree::fs::scan(&sealed).unwrap());
+    let mode = |p: &str| fs::metadata(sealed.join(p)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("old-folder"), mode("a.txt"), mode("run")), (0o555, 0o444, 0o555));
+}
+
+#[test]
+fn what_is_too_large_wrong_or_no_gzip_is_not_held_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let held = |archive: &[u8], most: u64| {
+        let path = dir.path().join("archive");
+        fs::write(&path, archive).unwrap();
+        hold(&path, &limits(), most).is_some()
+    };
+    let archive = tar(&[good(), entry(b'0', "p-1/data", [0; 5000])]);
+    let size = archive.len() as u64;
+    assert!(held(&gzip(&archive), size) && !held(&gzip(&archive), size - 1));
+    // What it says of its size is foreign, too.
+    let lies = [gzip(&archive), gzip(&[0; 512])].concat();
+    assert!(held(&lies, size + 512) && !held(&lies, size - 1));
+    assert!(!held(&archive, size) && !held(b"", size) && !held(b"\x1f\x8b", size));
+    assert!(!held(&gzip(&archive)[..100], 1 << 32));
+    assert!(!held(&gzip(&tar(&[good(), entry(b'0', "p-1/../x", "")])), size));
+    assert!(!held(&gzip(&tar(&[good(), link(b'2', "p-1/out", "../x")])), size));
+    assert!(!held(&gzip(&tar(&[good(), good()])), size));
 }
 
 #[test]

@@ -4,26 +4,52 @@
 //! link, each new. Must never know a format.
 
 use std::fs::File;
+use std::io::Write;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::OFlags;
 
 use super::error::{Fault, Refusal, Why};
+use super::held::Contents;
 use super::meter::most;
 use super::names::{Names, What, clean};
 use super::{EARLIEST, LATEST, UnpackLimits, Unpacked};
 use crate::tree::RelPath;
 use crate::tree::fs::{Beneath, create_in};
 
+/// Where the bytes are.
+enum Place {
+    /// A folder, and the one in it that was written to last, kept open.
+    Disk(Beneath, Option<(String, OwnedFd)>),
+    Memory(Contents),
+}
+
+/// A file that is being written.
+pub(super) enum Writing<'t> {
+    Disk(File),
+    Memory(&'t mut Vec<u8>),
+}
+
+impl Write for Writing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Disk(file) => file.write(bytes),
+            Self::Memory(held) => held.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Where entries go, and what is known of those that went.
 pub(super) struct Target {
-    pub(super) root: Beneath,
+    place: Place,
     names: Names,
     entries: usize,
     depth: usize,
-    /// The folder written to last, kept open.
-    folder: Option<(String, OwnedFd)>,
     bytes: u64,
     most: (u64, String),
     newest: Option<u64>,
@@ -41,18 +67,35 @@ impl Target {
     /// `size`: of the archive, in bytes.
     pub(super) fn open(into: &Path, size: u64, limits: &UnpackLimits) -> Result<Self, Fault> {
         let machine = |e: crate::error::Error| (String::new(), Why::Machine(std::io::Error::other(e)));
-        Ok(Self {
-            root: Beneath::open(into).map_err(machine)?,
+        let place = Place::Disk(Beneath::open(into).map_err(machine)?, None);
+        Ok(Self::at(place, size, limits))
+    }
+
+    /// Nothing is written; [`Target::take_contents`] has it all.
+    pub(super) fn held(size: u64, limits: &UnpackLimits) -> Self {
+        Self::at(Place::Memory(Contents::default()), size, limits)
+    }
+
+    fn at(place: Place, size: u64, limits: &UnpackLimits) -> Self {
+        Self {
+            place,
             names: Names::new(limits.one_top),
             entries: limits.entries,
             depth: limits.depth,
-            folder: None,
             bytes: 0,
             most: most(size, limits),
             newest: None,
             keep: None,
             passed: Vec::new(),
-        })
+        }
+    }
+
+    /// The folder on the disk.
+    pub(super) fn root(&self) -> &Beneath {
+        match &self.place {
+            Place::Disk(root, _) => root,
+            Place::Memory(_) => unreachable!("only tars are held in memory"),
+        }
     }
 
     /// Only what is wanted is written; what is not is judged all the same.
@@ -110,16 +153,51 @@ impl Target {
         if !self.wants_all() {
             return Ok(());
         }
-        self.root.make_folders(path, 0o755).map_err(write_failed)
+        match &mut self.place {
+            Place::Disk(root, _) => root.make_folders(path, 0o755).map_err(write_failed),
+            Place::Memory(contents) => {
+                contents.folders.insert(path.clone());
+                Ok(())
+            }
+        }
     }
 
     /// Creates a claimed file.
-    pub(super) fn file(&mut self, path: &RelPath, executable: bool) -> Result<File, Why> {
+    pub(super) fn file(&mut self, path: &RelPath, executable: bool) -> Result<Writing<'_>, Why> {
         let mode = if executable { 0o755 } else { 0o644 };
         let (folder, name) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
-        self.enter(folder)?;
-        let (_, fd) = self.folder.as_ref().expect("it was just entered");
-        create_in(fd.as_fd(), name, mode).map_err(write_failed)
+        if let Place::Disk(..) = self.place {
+            self.enter(folder)?;
+        }
+        match &mut self.place {
+            Place::Disk(_, folder) => {
+                let (_, fd) = folder.as_ref().expect("it was just entered");
+                Ok(Writing::Disk(create_in(fd.as_fd(), name, mode).map_err(write_failed)?))
+            }
+            Place::Memory(contents) => {
+                let (bytes, _) = contents.files.entry(path.clone()).or_insert((Vec::new(), executable));
+                Ok(Writing::Memory(bytes))
+            }
+        }
+    }
+
+    /// Gives a claimed file the bytes and the mode of one that came before.
+    pub(super) fn copy(&mut self, source: &RelPath, path: &RelPath) -> Result<(), Why> {
+        if let Place::Memory(contents) = &mut self.place {
+            let (bytes, executable) = contents.files.get(source).cloned().unwrap_or_default();
+            self.grow(bytes.len() as u64)?;
+            return self.file(path, executable)?.write_all(&bytes).map_err(write_failed);
+        }
+        let mut from = self.root().read(source).map_err(write_failed)?;
+        let meta = from.metadata().map_err(write_failed)?;
+        self.grow(meta.len())?;
+        let executable = {
+            use std::os::unix::fs::PermissionsExt as _;
+            meta.permissions().mode() & 0o100 != 0
+        };
+        let mut to = self.file(path, executable)?;
+        std::io::copy(&mut from, &mut to).map_err(write_failed)?;
+        Ok(())
     }
 
     /// Creates a claimed symbolic link, if it stays inside.
@@ -131,10 +209,14 @@ impl Target {
         if !self.wants_all() {
             return Ok(());
         }
+        if let Place::Memory(contents) = &mut self.place {
+            contents.links.insert(path.clone(), text.to_owned());
+            return Ok(());
+        }
         if let Some((folder, _)) = path.as_str().rsplit_once('/') {
             self.enter(folder)?;
         }
-        self.root.symlink(path, text).map_err(write_failed)
+        self.root().symlink(path, text).map_err(write_failed)
     }
 
     /// The file a hard link means, if it came before.
@@ -149,20 +231,29 @@ impl Target {
 
     /// Opens (and makes) the folder entries are written to.
     pub(super) fn enter(&mut self, folder: &str) -> Result<(), Why> {
-        if self.folder.as_ref().is_some_and(|(path, _)| path == folder) {
+        let Place::Disk(root, last) = &mut self.place else { return Ok(()) };
+        if last.as_ref().is_some_and(|(path, _)| path == folder) {
             return Ok(());
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let fd = match self.root.open_at(folder, flags) {
+        let fd = match root.open_at(folder, flags) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 let path = RelPath::new(folder).map_err(Refusal::BadName)?;
-                self.root.make_folders(&path, 0o755).map_err(write_failed)?;
-                self.root.open_at(folder, flags)
+                root.make_folders(&path, 0o755).map_err(write_failed)?;
+                root.open_at(folder, flags)
             }
             other => other,
         };
-        self.folder = Some((folder.to_owned(), fd.map_err(write_failed)?));
+        *last = Some((folder.to_owned(), fd.map_err(write_failed)?));
         Ok(())
+    }
+
+    /// What is in memory.
+    pub(super) fn take_contents(&mut self) -> Contents {
+        match &mut self.place {
+            Place::Disk(..) => Contents::default(),
+            Place::Memory(contents) => std::mem::take(contents),
+        }
     }
 
     /// Everything came.

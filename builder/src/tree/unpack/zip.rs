@@ -59,7 +59,7 @@ pub(super) fn unpack(
         }
     }
     let deadline = Deadline::new(limits.time);
-    let root = &target.root;
+    let root = target.root();
     files.par_iter().try_for_each_init(Scratch::new, |scratch, (path, member)| {
         let mut job = || scratch.write(file, member, (root, path, &deadline));
         job().map_err(|why| (member.shown(), why))
