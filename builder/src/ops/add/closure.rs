@@ -5,6 +5,7 @@
 //! on until nothing is new. Must never know how versions are chosen.
 
 mod complete;
+mod outcome;
 mod undeclared;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +16,7 @@ use recipes::codes;
 use recipes::diag::Finding;
 use recipes::name::{PackageName, Requirement, Version};
 use recipes::recipe::{Dependency, Format, Recipe};
-use recipes::set::{Member, PackageSet, RecipeId, Tests};
+use recipes::set::PackageSet;
 use recipes::solve::{Failure, Solution, Wish};
 use recipes::target::Target;
 
@@ -28,7 +29,7 @@ use super::release;
 use super::view::View;
 use super::{Added, folder, free, outside};
 use crate::ambient::Ambient;
-use crate::error::{Error, IoContext as _, Result};
+use crate::error::{Error, Result};
 use crate::ops::load::load;
 use crate::ops::machines::{Settings, open};
 
@@ -449,58 +450,5 @@ impl Work<'_, '_> {
         let taken = |path: &Path| self.drafts.iter().any(|d| d.path == path);
         let path = free(&self.dir, (name, version), self.force)?;
         Ok(if taken(&path) { self.dir.join(format!("{name}-{version}.toml")) } else { path })
-    }
-
-    /// What would stand against building the new recipes in the set: circles
-    /// of build requirements above all.
-    fn findings(&self) -> Vec<Finding> {
-        let mut out: Vec<Finding> = Vec::new();
-        for target in &self.targets {
-            let set = PackageSet::new(self.recipes.clone(), target.clone());
-            let first = self.recipes.len() - self.drafts.len();
-            let new = (first..self.recipes.len()).map(RecipeId).filter(|id| set.disabled(*id).is_none());
-            let goals: Vec<Member> = new.map(Member::from).collect();
-            for finding in set.findings(&goals, Tests::None) {
-                if !out.iter().any(|known| known.message == finding.message) {
-                    out.push(finding);
-                }
-            }
-        }
-        out.retain(|f| f.severity == recipes::diag::Severity::Error);
-        out
-    }
-
-    fn write(&self) -> Result<()> {
-        if self.drafts.is_empty() {
-            return Ok(());
-        }
-        std::fs::create_dir_all(&self.dir).doing(|| format!("failed to make `{}`", self.dir.display()))?;
-        self.drafts.iter().try_for_each(|d| crate::tree::fs::write_atomic(&d.path, d.text.as_bytes(), 0o644))
-    }
-
-    fn told(self) -> Addition {
-        let label = |name: &PackageName, version: &Version| format!("{name} {version}");
-        let asked: BTreeSet<&PackageName> = self.wishes.iter().map(|w| w.requirement.name()).collect();
-        let had = self.kept.iter().filter(|(name, _)| asked.contains(name)).map(|(n, v)| label(n, v));
-        let named = asked.iter().filter_map(|name| Some(format!("{name}=={}", self.prefer.get(*name)?)));
-        Addition {
-            had: had.collect(),
-            kept: self.kept.len(),
-            requests: self.market.requests(),
-            named: named.collect(),
-            notes: self.notes,
-            new: self
-                .drafts
-                .into_iter()
-                .map(|d| New {
-                    label: label(&d.name, &d.version),
-                    named: (d.name, d.version),
-                    text: d.text,
-                    replaces: d.replaces,
-                    for_builds: d.for_builds,
-                    added: Added { path: d.path, notes: d.notes },
-                })
-                .collect(),
-        }
     }
 }
