@@ -187,7 +187,8 @@ fn tell_done(common: &Common, proposal: &Proposal, done: &Done) {
             let bumps: Vec<String> = reverted.bumps.iter().map(label).collect();
             let together = if bumps.len() > 1 { ", together" } else { "" };
             print::result(&format!("taken back{together}: {}", bumps.join(", ")));
-            print::talk(&format!("with it {} failed: {}", reverted.failed, reverted.failure.message));
+            let them = if bumps.len() > 1 { "them" } else { "it" };
+            print::talk(&format!("with {them} {} failed: {}", reverted.failed, reverted.failure.message));
             reverted.failure.causes.iter().for_each(|cause| print::talk(&format!("  {cause}")));
             reverted.failure.log_tail.iter().for_each(|line| print::talk(&format!("  | {line}")));
         }

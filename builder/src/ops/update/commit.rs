@@ -52,7 +52,10 @@ pub fn commit(repository: &Repository, proposal: &Proposal, desk: &Desk) -> Resu
         }
         let message = message(bump, &labels);
         let subject = message.lines().next().unwrap_or_default().to_owned();
-        repository.0.commit(&files, &message).map_err(|e| e.within(format!("failed to commit {subject}")))?;
+        repository.0.commit(&files, &message).map_err(|e| {
+            e.within(format!("failed to commit {subject}"))
+                .hint("the recipes are written: commit what is left by hand")
+        })?;
         told.push(subject);
     }
     Ok(told)
