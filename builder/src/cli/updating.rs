@@ -216,6 +216,10 @@ fn tell_done(common: &Common, proposal: &Proposal, done: &Done) {
     }
     if let Some(checked) = &done.checked {
         line += &format!(", {} checked", checked.good);
+        let missed = proposal.goals.len().saturating_sub(checked.good);
+        if missed > 0 && !checked.stopped {
+            line += &format!(" ({missed} could not be, for what failed before)");
+        }
         let reverted: usize = checked.reverted.iter().map(|r| r.bumps.len()).sum();
         if reverted > 0 {
             line += &format!(", {reverted} taken back");
