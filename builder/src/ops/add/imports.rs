@@ -58,13 +58,21 @@ fn packages(folder: &Path, above: &mut Vec<String>, out: &mut BTreeMap<String, P
         }
         let init = entry.path().join("__init__.py");
         above.push(name);
-        if init.is_file() {
+        if init.is_file() && !is_namespace(&init) {
             out.insert(above.join("."), init);
         } else if above.len() < DEEPEST {
             packages(&entry.path(), above, out);
         }
         above.pop();
     }
+}
+
+/// Whether a package has nothing but others in it, as it was said before
+/// PEP 420: by pkgutil, or by setuptools.
+fn is_namespace(init: &Path) -> bool {
+    let small = init.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= 1 << 12);
+    let text = if small { std::fs::read_to_string(init).unwrap_or_default() } else { String::new() };
+    text.contains("declare_namespace") || text.contains("extend_path")
 }
 
 struct Walk<'b> {
@@ -223,6 +231,9 @@ mod tests {
         ];
         assert_eq!(told(&files), ["docutils", "sphinx"]);
         assert_eq!(told(&[]), [""; 0]);
+        let old = "__import__('pkg_resources').declare_namespace(__name__)\n";
+        let files = [("own/__init__.py", old), ("own/part/__init__.py", "from docutils import nodes\n")];
+        assert_eq!(told(&files), ["docutils"]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::store::{BlobName, Store};
 use crate::tree::unpack::{UnpackLimits, unpack_some};
 
 /// Raised when what is read of an sdist changes.
-const MEMO: &str = "sdist/8";
+const MEMO: &str = "sdist/9";
 
 /// What is known of an sdist.
 #[derive(Clone, Debug)]
