@@ -14,7 +14,7 @@ const PARTS: usize = 8;
 /// What is made of so many files has tens of megabytes.
 const WORTH_ROOM: usize = 2000;
 /// A plan of a file takes about as many bytes beside what the file itself took.
-const OF_A_FILE: usize = 5 << 10;
+const OF_A_FILE: usize = 4 << 10;
 /// More threads than this wait for the disk and for each other.
 const MOST_THREADS: usize = 8;
 
