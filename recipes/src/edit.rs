@@ -14,6 +14,7 @@ use crate::diag::SourceFile;
 use crate::name::Sha256;
 use crate::node::{self, Node, Table, Value};
 
+pub use values::read as recipe_table;
 pub use values::{add_literal, quoted, remove_item, remove_value, replace_item, set_value};
 
 /// Writes a hash at [`crate::recipe::Source::hash_place`]: the span of the

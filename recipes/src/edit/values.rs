@@ -104,8 +104,8 @@ pub fn remove_value(text: &str, path: &[&str]) -> Result<String, String> {
     certain(edited, path, |node| node.is_none())
 }
 
-/// The recipe's table, old spellings where the modern ones belong.
-fn read(text: &str) -> Result<Table, String> {
+/// The table of a recipe's text, old spellings where the modern ones belong.
+pub fn read(text: &str) -> Result<Table, String> {
     let file = Arc::new(SourceFile { path: String::new(), text: text.to_owned() });
     let (mut table, findings) = node::read(&file);
     if let Some(finding) = findings.first() {

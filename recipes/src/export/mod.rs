@@ -86,6 +86,15 @@ impl<'s> Selection<'s> {
         self.set.get(part.id)
     }
 
+    /// Says of parts that they are left out, in the file and beside it.
+    fn tell_left_out(&self, parts: &[(&Part, String)], file: &mut String, notes: &mut Vec<String>) {
+        for (part, why) in parts {
+            let told = format!("{} is left out: {why}", self.set.label(part.id));
+            file.push_str(&format!("# {told}\n"));
+            notes.push(told);
+        }
+    }
+
     /// Each part as a file of one environment can name it, and why those that
     /// nobody needs cannot be. One that others need must not be missing.
     fn pinned(&self) -> Result<Pinned<'s, '_>, Vec<String>> {

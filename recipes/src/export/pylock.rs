@@ -56,11 +56,7 @@ pub fn pylock(selection: &Selection<'_>, located: &BTreeMap<RecipeId, Located>) 
     if !missing.is_empty() {
         return Err(missing);
     }
-    for (part, why) in left_out {
-        let label = selection.set.label(part.id);
-        let _ = writeln!(out, "# {label} is left out: {why}");
-        notes.push(format!("{label} is left out: {why}"));
-    }
+    selection.tell_left_out(&left_out, &mut out, &mut notes);
     // The key is required, even of a lock of nothing.
     out += if packages.is_empty() { "packages = []\n" } else { &packages };
     Ok(Text { text: out, notes })

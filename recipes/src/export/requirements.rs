@@ -37,11 +37,7 @@ pub fn requirements(selection: &Selection<'_>) -> Outcome {
     if !missing.is_empty() {
         return Err(missing);
     }
-    for (part, why) in left_out {
-        let label = selection.set.label(part.id);
-        let _ = writeln!(out, "# {label} is left out: {why}");
-        notes.push(format!("{label} is left out: {why}"));
-    }
+    selection.tell_left_out(&left_out, &mut out, &mut notes);
     Ok(Text { text: out, notes })
 }
 

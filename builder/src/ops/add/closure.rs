@@ -178,21 +178,11 @@ pub fn solve(ambient: &Ambient, request: &Solving) -> Result<Solved> {
     let targets = targets(ambient, &machines, (&request.settings, &loaded.workspace.python_also))?;
     let market = Market::open(&machines, terms)?;
     let mut work = Work {
-        market: &market,
-        targets,
         wishes: asked,
-        changed: Vec::new(),
         limits: request.lock.locked.limits.clone(),
         application: request.application,
-        dir,
         force: request.force,
-        recipes: loaded.book.recipes.clone(),
-        drafts: Vec::new(),
-        known: BTreeSet::new(),
-        prefer: BTreeMap::new(),
-        kept: BTreeSet::new(),
-        undeclared: BTreeMap::new(),
-        notes: BTreeSet::new(),
+        ..Work::new(&market, targets, loaded.book.recipes.clone(), dir)
     };
     let closed = market.busy(|| work.admit(&request.lock).and_then(|()| work.close()))?;
     closed.map_err(|refusal| Error::bug(format!("{} {}", refusal.named.0, refusal.why)))?;
@@ -209,6 +199,29 @@ pub fn solve(ambient: &Ambient, request: &Solving) -> Result<Solved> {
     let outside = outside(&loaded, &work.dir).filter(|_| !work.drafts.is_empty());
     work.notes.extend(outside);
     Ok(Solved::Done(work.told()))
+}
+
+impl<'a, 'm> Work<'a, 'm> {
+    /// One in which nothing is asked for yet.
+    fn new(market: &'a Market<'m>, targets: Vec<Target>, recipes: Vec<Arc<Recipe>>, dir: PathBuf) -> Self {
+        Self {
+            market,
+            targets,
+            wishes: Vec::new(),
+            changed: Vec::new(),
+            limits: Vec::new(),
+            application: false,
+            dir,
+            force: false,
+            recipes,
+            drafts: Vec::new(),
+            known: BTreeSet::new(),
+            prefer: BTreeMap::new(),
+            kept: BTreeSet::new(),
+            undeclared: BTreeMap::new(),
+            notes: BTreeSet::new(),
+        }
+    }
 }
 
 impl Work<'_, '_> {

@@ -3,12 +3,10 @@
 //! Knows when two values say the same. Must never write.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use crate::diag::SourceFile;
+use crate::edit::recipe_table;
 use crate::name::{PackageName, Requirement, VersionSpecifiers};
-use crate::node::{self, Node, Table, Value};
-use crate::schema;
+use crate::node::{Node, Table, Value};
 
 /// Values by path.
 pub type Leaves = BTreeMap<Vec<String>, Leaf>;
@@ -110,17 +108,6 @@ fn same_text(a: &str, b: &str) -> bool {
     a.trim() == b.trim() || read(a).is_some_and(|a| Some(a) == read(b))
 }
 
-/// The table of a recipe's text, old spellings where the modern ones belong.
-pub fn table(text: &str) -> Result<Table, String> {
-    let file = Arc::new(SourceFile { path: String::new(), text: text.to_owned() });
-    let (mut table, findings) = node::read(&file);
-    if let Some(finding) = findings.first() {
-        return Err(format!("the text is not TOML: {}", finding.message));
-    }
-    schema::check(&mut table, schema::RECIPE, &mut Vec::new());
-    Ok(table)
-}
-
 /// All values of a recipe's text.
 pub fn leaves(text: &str) -> Result<Leaves, String> {
     fn walk(text: &str, table: &Table, path: &mut Vec<String>, out: &mut Leaves) {
@@ -134,7 +121,7 @@ pub fn leaves(text: &str) -> Result<Leaves, String> {
         }
     }
     let mut out = Leaves::new();
-    walk(text, &table(text)?, &mut Vec::new(), &mut out);
+    walk(text, &recipe_table(text)?, &mut Vec::new(), &mut out);
     Ok(out)
 }
 

@@ -3,8 +3,7 @@
 //! Knows `[source]` and `[[source]]` from an index. Must never keep the hash
 //! of another file.
 
-use super::drafts::table;
-use crate::edit;
+use crate::edit::{self, recipe_table};
 use crate::node::{Node, Table, Value};
 
 /// What of a source names its file.
@@ -12,7 +11,7 @@ const FILE: [&str; 2] = ["file", "hash"];
 
 /// The text with the new draft's files and hashes in its sources.
 pub fn follow(text: &str, old: Option<&str>, new: &str) -> Result<String, String> {
-    let (mine, theirs) = (table(text)?, table(new)?);
+    let (mine, theirs) = (recipe_table(text)?, recipe_table(new)?);
     let (Some(own), Some(their)) = (mine.get("source"), theirs.get("source")) else {
         return Err("the recipe has no source".to_owned());
     };
@@ -60,7 +59,7 @@ fn one(text: String, path: &[&str], (own, their): (&Table, &Table), new: &str) -
 /// in them.
 fn replaced(text: &str, own: &Node, (old, new): (Option<&str>, &str)) -> Result<String, String> {
     let by_hand = || "it is for other platforms now, and its sources were changed by hand".to_owned();
-    let before = table(old.ok_or_else(by_hand)?)?;
+    let before = recipe_table(old.ok_or_else(by_hand)?)?;
     if before.get("source").map(Node::text) != Some(own.text()) {
         return Err(by_hand());
     }
@@ -68,7 +67,7 @@ fn replaced(text: &str, own: &Node, (old, new): (Option<&str>, &str)) -> Result<
     if text[from..to].contains('#') {
         return Err("it is for other platforms now, and its sources have comments".to_owned());
     }
-    let theirs = table(new)?;
+    let theirs = recipe_table(new)?;
     let their = theirs.get("source").ok_or("the release has no source")?;
     let (start, end) = sections(new, their).ok_or("the draft's sources cannot be found")?;
     let gap = if text[to..].is_empty() { "" } else { "\n" };

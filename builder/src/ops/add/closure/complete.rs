@@ -3,7 +3,7 @@
 //! Knows which recipes changed. Must never write, nor take another version of
 //! what the workspace has for anything but builds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,23 +32,8 @@ pub fn complete(
     (recipes, changed): (&[Arc<Recipe>], &[Arc<Recipe>]),
     dir: PathBuf,
 ) -> Result<Completed> {
-    let mut work = Work {
-        market,
-        targets: targets.to_vec(),
-        wishes: Vec::new(),
-        changed: changed.to_vec(),
-        limits: Vec::new(),
-        application: false,
-        dir,
-        force: false,
-        recipes: recipes.to_vec(),
-        drafts: Vec::new(),
-        known: BTreeSet::new(),
-        prefer: BTreeMap::new(),
-        kept: BTreeSet::new(),
-        undeclared: BTreeMap::new(),
-        notes: BTreeSet::new(),
-    };
+    let mut work =
+        Work { changed: changed.to_vec(), ..Work::new(market, targets.to_vec(), recipes.to_vec(), dir) };
     if let Err(Refusal { named, why }) = market.busy(|| work.close())? {
         return Ok(Completed::Refused(named, why));
     }
