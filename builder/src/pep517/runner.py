@@ -93,6 +93,34 @@ def leads_to_wheel(file, folder):
     return temporary or path.startswith(os.path.realpath(folder) + os.sep)
 
 
+def remember_distributions(folders):
+    """Setuptools asks for entry points at each of its commands, and each time the
+    files of every distribution are read and taken apart: a quarter of a small
+    build. What stands in folders that nobody writes to tells the same again."""
+    plain = getattr(sys.modules.get("importlib.metadata"), "PathDistribution", None)
+    inside = tuple(os.path.join(folder, "") for folder in folders if os.path.isabs(folder))
+    for name in ("entry_points", "_normalized_name"):
+        ask = getattr(getattr(plain, name, None), "fget", None)
+        if ask is not None:
+            setattr(plain, name, property(remembering(ask, inside)))
+
+
+def remembering(ask, inside):
+    known = {}
+
+    def tell(self):
+        path = str(getattr(self, "_path", ""))
+        if path not in known:
+            if not os.path.normpath(path).startswith(inside):
+                return ask(self)
+            known[path] = ask(self)
+        told = known[path]
+        # Before Python 3.10 it is a list, which belongs to whoever asks.
+        return list(told) if isinstance(told, list) else told
+
+    return tell
+
+
 def read_toml(path):
     try:
         if sys.version_info >= (3, 11):
@@ -222,6 +250,7 @@ def build(spec, root, answer, times):
         answer["late"] = looks.found
     begin_again()
     compress_fast(os.path.abspath(out))
+    remember_distributions(path for path in site if not path.startswith(root))
     if not callable(getattr(backend, "build_wheel", None)):
         raise Refusal("hook-missing", "the backend `{}` has no `build_wheel`".format(name))
     config = settings(spec)

@@ -213,6 +213,56 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 }
 
 #[test]
+fn what_distributions_tell_is_read_once_where_nobody_writes() {
+    // Of the environment and of the source, which a backend may write to.
+    let backend = r#"
+import importlib.metadata, os
+def entry_points():
+    found = [found for one in importlib.metadata.distributions() for found in one.entry_points]
+    return sorted(found.name for found in found if found.group == "toys")
+def change(folder, old, new):
+    path = os.path.join(folder, "entry_points.txt")
+    with open(path) as file:
+        text = file.read()
+    with open(path, "w") as file:
+        file.write(text.replace(old, new))
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    print("first", entry_points())
+    [one] = importlib.metadata.distributions(name="kept")
+    if isinstance(one.entry_points, list):
+        one.entry_points.clear()
+    change(one._path, "inside", "changed")
+    change("own-1.0.dist-info", "outside", "changed")
+    print("then", entry_points(), [found.name for found in one.entry_points])
+    open(os.path.join(directory, "demo-1.0-py3-none-any.whl"), "w").close()
+    return "demo-1.0-py3-none-any.whl"
+"#;
+    for python in pythons() {
+        let place = Place::new(&python);
+        place.write("build/src/pyproject.toml", PYPROJECT);
+        place.write("build/src/toy.py", backend);
+        for (folder, name, point) in
+            [(place.site(&python), "kept", "inside"), ("build/src".to_owned(), "own", "outside")]
+        {
+            let info = format!("{folder}/{name}-1.0.dist-info");
+            place.write(
+                &format!("{info}/METADATA"),
+                &format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"),
+            );
+            place.write(&format!("{info}/entry_points.txt"), &format!("[toys]\n{point} = toy\n"));
+        }
+        let result = place.run(&build_action(&spec()));
+        let log = String::from_utf8_lossy(&result.log).into_owned();
+        assert_eq!(
+            log,
+            "first ['inside', 'outside']\nthen ['changed', 'inside'] ['inside']\n",
+            "{}",
+            python.display()
+        );
+    }
+}
+
+#[test]
 fn a_build_ends_as_an_interpreter_does_on_every_python() {
     let late = "\
 import atexit, gc, threading, time
