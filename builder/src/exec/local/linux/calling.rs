@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use rustix::net::Shutdown;
 
-use super::ready::ready;
+use super::ready::{Pause, ready};
 use super::seccomp;
 use super::servers::Server;
 use super::spec::{Bounds, Spec, Wire};
@@ -74,6 +74,7 @@ struct Calling<'a> {
     /// To the server's child; `None` once both of its processes are gone.
     call: Option<OwnedFd>,
     output: Option<PipeReader>,
+    pause: Pause,
     log: Log,
     build: Option<OwnedFd>,
     end: Option<Exit>,
@@ -102,6 +103,7 @@ pub(super) fn call(
         inbox: standby.inbox,
         call: Some(standby.call),
         output: Some(standby.output),
+        pause: Pause::default(),
         log: Log::new(watch.limits.log),
         build: None,
         end: None,
@@ -177,12 +179,14 @@ impl Calling<'_> {
     }
 
     fn wait(&self, watch: &Watch<'_>, deadline: Instant, watch_stop: bool) -> Result<Ready> {
+        let pause = self.pause.until();
         let all = [
             self.cell.as_ref().map(AsFd::as_fd),
             self.call.as_ref().map(AsFd::as_fd),
-            self.output.as_ref().map(AsFd::as_fd),
+            self.output.as_ref().filter(|_| pause.is_none()).map(AsFd::as_fd),
             watch_stop.then(|| watch.stop.wake().as_fd()),
         ];
+        let deadline = pause.map_or(deadline, |pause| pause.min(deadline));
         let [cell, call, output, stop] = ready(all, deadline)?;
         Ok(Ready { cell, call, output, stop })
     }
@@ -195,6 +199,7 @@ impl Calling<'_> {
         if got == 0 {
             self.output = None;
         }
+        self.pause.begin(got);
         self.log.write(&buffer[..got]);
         Ok(got > 0)
     }

@@ -10,6 +10,29 @@ use rustix::io::Errno;
 
 use crate::error::{IoContext, Result};
 
+/// Time in which what is printed gathers.
+const GATHER: Duration = Duration::from_millis(4);
+/// A pipe that had as much, bytes, is read again at once: it may be full, and
+/// who writes waits.
+const MUCH: usize = 16 << 10;
+
+/// Between two reads of a log. A build prints line by line, and each line would
+/// wake its reader, who takes a core from it to find a few bytes.
+#[derive(Default)]
+pub(super) struct Pause(Option<Instant>);
+
+impl Pause {
+    /// After `got` bytes were read.
+    pub fn begin(&mut self, got: usize) {
+        self.0 = (got < MUCH).then(|| Instant::now() + GATHER);
+    }
+
+    /// When it is over; `None`: it is.
+    pub fn until(&self) -> Option<Instant> {
+        self.0.filter(|until| *until > Instant::now())
+    }
+}
+
 /// Which of `fds` have something to read, or have come to their end; none when
 /// it got late. Those that are `None` never do.
 ///
@@ -38,6 +61,19 @@ mod tests {
     use std::os::fd::AsFd;
 
     use super::*;
+
+    #[test]
+    fn a_pause_follows_a_little_and_nothing_else() {
+        let mut pause = Pause::default();
+        assert_eq!(pause.until(), None);
+        let began = Instant::now();
+        pause.begin(1);
+        assert!(pause.0.is_some_and(|until| until >= began + GATHER));
+        pause.begin(MUCH);
+        assert_eq!(pause.until(), None);
+        pause.0 = Some(began);
+        assert_eq!(pause.until(), None);
+    }
 
     #[test]
     fn only_those_that_speak_or_end_are_ready() {

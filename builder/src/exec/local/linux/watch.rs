@@ -13,7 +13,7 @@ use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, socketpair};
 
 use super::cgroup::Group;
 use super::init::MARKER;
-use super::ready::ready;
+use super::ready::{Pause, ready};
 use super::spec::{Spec, Wire};
 use super::talk::{self, Inbox, Message};
 use crate::error::{Error, IoContext, Result};
@@ -58,6 +58,7 @@ struct Running {
     /// `None` once the other side closed it.
     socket: Option<OwnedFd>,
     output: Option<PipeReader>,
+    pause: Pause,
     inbox: Inbox,
     log: Log,
     build: Option<OwnedFd>,
@@ -87,6 +88,7 @@ pub(super) fn run(exe: &Path, spec: &Spec, watch: &Watch<'_>) -> Result<Outcome>
         child,
         socket: Some(ours),
         output: Some(output),
+        pause: Pause::default(),
         inbox: Inbox::default(),
         log: Log::new(watch.limits.log),
         build: None,
@@ -151,7 +153,9 @@ impl Running {
     /// Whether the init spoke, something was printed, the run is to stop.
     fn wait(&self, stop: &Stop, deadline: Instant, watch_stop: bool) -> Result<[bool; 3]> {
         let socket = self.socket.as_ref().map(AsFd::as_fd);
-        let output = self.output.as_ref().map(AsFd::as_fd);
+        let pause = self.pause.until();
+        let output = self.output.as_ref().filter(|_| pause.is_none()).map(AsFd::as_fd);
+        let deadline = pause.map_or(deadline, |pause| pause.min(deadline));
         ready([socket, output, watch_stop.then(|| stop.wake().as_fd())], deadline)
     }
 
@@ -163,6 +167,7 @@ impl Running {
         if got == 0 {
             self.output = None;
         }
+        self.pause.begin(got);
         self.log.write(&buffer[..got]);
         Ok(got > 0)
     }
