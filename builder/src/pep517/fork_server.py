@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -19,9 +20,11 @@ import time
 # Bytes this process may hold: what it imports, no more.
 MEMORY = 1 << 30
 ANCILLARY = socket.CMSG_SPACE(16 * 4)
+# The same on every processor. Neither has a function in all C libraries.
+SYS_PIDFD_OPEN, SYS_CLOSE_RANGE = 434, 436
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 24, 38
-PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+PR_CAPBSET_READ, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 23, 47, 4
 SECCOMP_MODE_FILTER = 2
 CAPABILITIES_3 = 0x20080522
 
@@ -34,6 +37,9 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 LIBC.setns.argtypes = [ctypes.c_int, ctypes.c_int]
 LIBC.capset.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
+LIBC.syscall.restype = ctypes.c_long
+# How many capabilities this kernel knows.
+CAPABILITIES = next(bit for bit in range(65) if LIBC.prctl(PR_CAPBSET_READ, bit, 0, 0, 0) < 0)
 
 
 def checked(result):
@@ -122,7 +128,8 @@ class Server:
     def __init__(self):
         self.channel = socket.socket(fileno=os.dup(0))
         self.tried = set()
-        self.children = set()
+        # By pid: what becomes readable when it ends, and who is told.
+        self.children = {}
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, hard))
         self.cwd, self.open = os.getcwd(), descriptors()
@@ -161,7 +168,8 @@ class Server:
             return "something that was imported shares memory with its children"
         if strangers(self.children):
             return "something that was imported left a process running"
-        if sorted(self.open + given) != descriptors():
+        ours = [end for ended, call in self.children.values() for end in (ended, call.fileno())]
+        if sorted(self.open + ours + given) != descriptors():
             return "something that was imported keeps a file open"
         if not empty("/tmp", "/build/tmp", "/build/home"):
             return "something that was imported wrote files"
@@ -170,6 +178,7 @@ class Server:
     def serve(self, run):
         because = None
         while True:
+            self.wait()
             data, fds = receive(self.channel)
             if not data:
                 os._exit(0)
@@ -180,63 +189,91 @@ class Server:
             if not fds:
                 continue
             call = socket.socket(fileno=fds[0])
-            if because:
-                call.send(("no " + because).encode("utf-8"))
-            else:
-                child = os.fork()
-                if child == 0:
-                    self.stand_by(call, fds[1], lambda: run(order["spec"]))
-                self.children.add(child)
-            call.close()
+            try:
+                if because:
+                    call.send(("no " + because).encode("utf-8"))
+                    call.close()
+                else:
+                    self.begin(call, fds[1:], lambda: run(order["spec"]), message)
+            except OSError:
+                # The cell or the caller is gone, who sees the end of `call`.
+                call.close()
             for fd in fds[1:]:
                 os.close(fd)
-            self.reap()
+
+    def wait(self):
+        """Until there is an order; tells meanwhile how children ended."""
+        poll = select.poll()
+        poll.register(self.channel, select.POLLIN)
+        for ended, _ in self.children.values():
+            poll.register(ended, select.POLLIN)
+        while True:
+            ready = [fd for fd, _ in poll.poll()]
+            if any(fd != self.channel.fileno() for fd in ready):
+                for ended in self.reap():
+                    poll.unregister(ended)
+                    os.close(ended)
+            if self.channel.fileno() in ready:
+                return
 
     def reap(self):
-        try:
-            while True:
-                child, _ = os.waitpid(-1, os.WNOHANG)
-                if not child:
-                    break
-                self.children.discard(child)
-        except ChildProcessError:
-            pass
-
-    def stand_by(self, call, log, run):
-        """The child: waits for a cell, joins it, forks the process that is in
-        all of it, and tells how that ended."""
-        try:
-            self.channel.close()
-            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            call.send(b"here")
-            data, spaces = receive(call)
-            if not data:
+        while True:
+            try:
+                child, status, used = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
                 return
-            message = json.loads(data.decode("utf-8"))
+            if not child:
+                return
+            if child in self.children:
+                ended, call = self.children.pop(child)
+                word, number = "code", os.WEXITSTATUS(status)
+                if os.WIFSIGNALED(status):
+                    word, number = "signal", os.WTERMSIG(status)
+                try:
+                    call.send("{} {} {}".format(word, number, used.ru_maxrss).encode("ascii"))
+                except OSError:
+                    # Nobody wants to know.
+                    pass
+                call.close()
+                yield ended
+
+    def begin(self, call, given, run, message):
+        """Forks the child that waits in its cell. Processes of a cell are born
+        into it, so this process enters that much of it for its next fork."""
+        log, users, processes, *others = given
+        checked(LIBC.setns(processes, 0))
+        child = os.fork()
+        if child == 0:
+            self.stand_by(call, (log, [users] + others), run, message)
+        ended = LIBC.syscall(SYS_PIDFD_OPEN, child, 0)
+        if ended < 0:
+            # It goes with us, and what waits for it does not wait for ever.
+            os._exit(1)
+        self.children[child] = ended, call
+
+    def stand_by(self, call, given, run, message):
+        """The child: joins the rest of its cell, becomes what the program of a
+        cell is, and waits there for what it is to build."""
+        try:
+            log, spaces = given
             for fd in spaces:
                 checked(LIBC.setns(fd, 0))
-                os.close(fd)
-            child = os.fork()
-            if child == 0:
-                try:
-                    become(log, message)
-                    run()
-                finally:
-                    # It ends by itself; not ended so, it is no success.
-                    os._exit(1)
-            os.close(log)
-            _, status, used = os.wait4(child, 0)
-            word, number = "code", os.WEXITSTATUS(status)
-            if os.WIFSIGNALED(status):
-                word, number = "signal", os.WTERMSIG(status)
-            call.send("{} {} {}".format(word, number, used.ru_maxrss).encode("ascii"))
+            call = become(log, call, message)
+            os.write(call, b"here")
+            begun = os.read(call, 64)
+            os.close(call)
+            if begun:
+                os.chdir(message["cwd"])
+                run()
         finally:
-            os._exit(0)
+            # It ends by itself; not ended so, it is no success.
+            os._exit(1)
 
 
-def become(log, message):
-    """Makes this process what the program of a cell is: no descriptor, no
-    right, the limits of the build, a session of its own."""
+def become(log, call, message):
+    """Makes this process what the program of a cell is: no right, the limits of
+    the build, a session of its own, no descriptor but the one that it gives
+    back, for the word to begin."""
     try:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.setsid()
@@ -244,10 +281,12 @@ def become(log, message):
         os.dup2(null, 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        os.closerange(3, 1 << 16)
-        os.chdir(message["cwd"])
+        kept = os.dup2(call.detach(), 3, inheritable=False)
+        if LIBC.syscall(SYS_CLOSE_RANGE, kept + 1, ctypes.c_uint(-1), 0) < 0:
+            os.closerange(kept + 1, 1 << 16)
         limit(message)
         let_go(bytes.fromhex(message["refuse"]))
+        return kept
     except BaseException:
         os._exit(125)
 
@@ -272,14 +311,8 @@ def limit(message):
 
 def let_go(refuse):
     """Entering the cell gave every capability in it: all are dropped for good."""
-    for bit in range(64):
-        try:
-            prctl(PR_CAPBSET_DROP, bit)
-        except OSError:
-            # One past the last capability this kernel knows.
-            if bit <= 36:
-                raise
-            break
+    for bit in range(CAPABILITIES):
+        prctl(PR_CAPBSET_DROP, bit)
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     header = CAPABILITIES_3.to_bytes(4, sys.byteorder) + bytes(4)
     checked(LIBC.capset(header, bytes(24)))

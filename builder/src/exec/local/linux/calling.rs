@@ -1,10 +1,11 @@
-//! One action in a fork server's child: a cell, a call, the log, the end.
+//! One action in a fork server's child: what is placed in its cell, the word to
+//! begin, the log, the end.
 //!
 //! Knows what is said on three sockets. A call that does not end well is lost,
 //! whatever the reason: the action then runs as a process of its own. Must
 //! never give a failure of a warm child as a result.
 
-use std::io::{self, PipeReader, Read};
+use std::io::{PipeReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,9 +13,8 @@ use std::time::Instant;
 use rustix::net::Shutdown;
 
 use super::ready::{Pause, ready};
-use super::seccomp;
 use super::servers::Server;
-use super::spec::{Bounds, Spec, Wire};
+use super::spec::{Spec, Wire};
 use super::standby::Standby;
 use super::talk::{self, Inbox, Message};
 use super::watch::{End, GRACE, Outcome, Watch, next_deadline};
@@ -67,16 +67,17 @@ fn plain(text: &str) -> String {
 
 struct Calling<'a> {
     server: &'a Arc<Server>,
-    order: Vec<u8>,
     /// To the cell's init; `None` once it and everything in the cell is gone.
     cell: Option<OwnedFd>,
     inbox: Inbox,
-    /// To the server's child; `None` once both of its processes are gone.
+    /// To the child and its server; `None` once neither listens.
     call: Option<OwnedFd>,
     output: Option<PipeReader>,
     pause: Pause,
     log: Log,
-    build: Option<OwnedFd>,
+    build: OwnedFd,
+    /// Whether the child was told to.
+    begun: bool,
     end: Option<Exit>,
     peak: Option<u64>,
     /// Whether the next call would be lost, too, and why.
@@ -98,33 +99,20 @@ pub(super) fn call(
     let _ = talk::send(&standby.cell, &spec.encode(), &source);
     let mut calling = Calling {
         server,
-        order: order_for(spec).doing(|| "failed to call a fork server")?,
         cell: Some(standby.cell),
         inbox: standby.inbox,
         call: Some(standby.call),
         output: Some(standby.output),
         pause: Pause::default(),
         log: Log::new(watch.limits.log),
-        build: None,
+        build: standby.build,
+        begun: false,
         end: None,
         peak: None,
         lost: None,
     };
     let cut = calling.follow(watch)?;
     Ok(calling.finish(cut))
-}
-
-fn order_for(spec: &Spec) -> io::Result<Vec<u8>> {
-    let Bounds { processes, file_size, memory } = spec.bounds;
-    let refuse: String = seccomp::last()?.iter().map(|byte| format!("{byte:02x}")).collect();
-    let json = serde_json::json!({
-        "cwd": spec.cwd,
-        "processes": processes,
-        "file_size": file_size,
-        "memory": memory,
-        "refuse": refuse,
-    });
-    Ok(json.to_string().into_bytes())
 }
 
 impl Calling<'_> {
@@ -135,7 +123,7 @@ impl Calling<'_> {
         while self.cell.is_some() {
             let (deadline, exit) = match ending {
                 Some(since) => (since + GRACE, Exit::Stopped),
-                None if self.build.is_none() => (began + self.server.patience, Exit::Silent),
+                None if !self.begun => (began + self.server.patience, Exit::Silent),
                 None => next_deadline(watch.limits, began, heard),
             };
             let ready = self.wait(watch, deadline, cut.is_none())?;
@@ -211,7 +199,8 @@ impl Calling<'_> {
         }
         while let Some(frame) = self.inbox.frame() {
             match Message::take(&mut &frame[..]) {
-                Some(Message::Ready) if self.build.is_none() => self.enter(),
+                Some(Message::Ready) if !self.begun => self.begin(),
+                Some(Message::Gone) => self.cell = None,
                 // What a cell of its own meets the same way, it will tell.
                 Some(Message::Failed(_, doing, because)) => self.lose(true, format!("{doing}: {because}")),
                 _ => self.lose(true, "the init of a cell said nonsense"),
@@ -220,13 +209,10 @@ impl Calling<'_> {
         Ok(())
     }
 
-    /// The cell is ready: its descriptors go to the child.
-    fn enter(&mut self) {
-        let mut fds = std::mem::take(&mut self.inbox.fds).into_iter();
-        self.build = fds.next();
-        let spaces: Vec<OwnedFd> = fds.collect();
-        let spaces: Vec<_> = spaces.iter().map(AsFd::as_fd).collect();
-        let sent = self.call.as_ref().map(|call| talk::send_packet(call, &self.order, &spaces));
+    /// Everything is placed: the child may begin.
+    fn begin(&mut self) {
+        self.begun = true;
+        let sent = self.call.as_ref().map(|call| talk::send_packet(call, b"begin", &[]));
         if !matches!(sent, Some(Ok(()))) {
             self.lose(false, "its fork server, or the child of it, died");
         }
@@ -243,7 +229,7 @@ impl Calling<'_> {
             return Ok(());
         }
         match read(&inbox.packet()) {
-            Some(Said::Ended(exit, memory)) if self.build.is_some() => {
+            Some(Said::Ended(exit, memory)) if self.begun => {
                 self.end = Some(exit);
                 self.peak = Some(memory.saturating_mul(1 << 10));
             }
@@ -268,7 +254,7 @@ impl Calling<'_> {
                 return Called::Lost { for_good, because };
             }
         };
-        let outcome = Outcome { end: End::Exit(exit), build: self.build, log: self.log.finish() };
+        let outcome = Outcome { end: End::Exit(exit), build: Some(self.build), log: self.log.finish() };
         Called::Ended(outcome, self.peak)
     }
 }

@@ -1,15 +1,17 @@
 //! Placing sources and small files below `/build`.
 //!
-//! Knows files, links and mtimes. Runs in the init as the build's own uid.
-//! Must never follow a link of the source.
+//! Knows files, links and mtimes. Runs in the init as the build's own uid,
+//! where a child of a fork server may wait already: whatever is in the target
+//! leads nowhere. Must never follow a link of the source.
 
 use std::ffi::CStr;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Timespec, Timestamps};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Timespec, Timestamps};
+use rustix::io::Errno;
 
 /// Bytes of a file that go through a buffer: others the kernel copies by
 /// itself, which takes more calls.
@@ -22,16 +24,27 @@ pub(super) fn tree(from: &Path, to: &Path, epoch: u64) -> io::Result<()> {
     let times = Timestamps { last_access: second, last_modification: second };
     let mut copying = Copying { times, buffer: vec![0; 1 << 16], folders: vec![PathBuf::new()] };
     rustix::fs::mkdirat(CWD, to, Mode::from_raw_mode(0o755))?;
+    let top = rustix::fs::openat(CWD, to, FOLDER, Mode::empty())?;
     let mut next = 0;
     while let Some(folder) = copying.folders.get(next).cloned() {
-        copying.folder(&within(from, &folder), &within(to, &folder), &folder)?;
+        copying.folder(&within(from, &folder), &below(&top, &folder)?, &folder)?;
         next += 1;
     }
     // Last: what is made in a folder changes its time.
     for folder in copying.folders.iter().rev() {
-        rustix::fs::utimensat(CWD, within(to, folder), &copying.times, AtFlags::empty())?;
+        rustix::fs::futimens(below(&top, folder)?, &copying.times)?;
     }
     Ok(())
+}
+
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// No way leads out of where it begins.
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS);
+
+/// A folder below another.
+fn below(top: impl AsFd, folder: &Path) -> io::Result<OwnedFd> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    Ok(rustix::fs::openat2(top, folder, FOLDER, Mode::empty(), BENEATH)?)
 }
 
 /// A slash at its end would lead through a link.
@@ -48,10 +61,8 @@ struct Copying {
 
 impl Copying {
     /// What is directly in one folder; its folders are made and noted.
-    fn folder(&mut self, from: &Path, to: &Path, below: &Path) -> io::Result<()> {
-        let open = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let source = rustix::fs::openat(CWD, from, open, Mode::empty())?;
-        let target = rustix::fs::openat(CWD, to, open, Mode::empty())?;
+    fn folder(&mut self, from: &Path, target: &OwnedFd, below: &Path) -> io::Result<()> {
+        let source = rustix::fs::openat(CWD, from, FOLDER, Mode::empty())?;
         for entry in Dir::read_from(&source)? {
             let entry = entry?;
             let name = entry.file_name();
@@ -67,15 +78,15 @@ impl Copying {
             };
             match kind {
                 FileType::Directory => {
-                    rustix::fs::mkdirat(&target, name, Mode::from_raw_mode(0o755))?;
+                    rustix::fs::mkdirat(target, name, Mode::from_raw_mode(0o755))?;
                     self.folders.push(below.join(text(name)));
                 }
                 FileType::Symlink => {
                     let link = rustix::fs::readlinkat(&source, name, Vec::new())?;
-                    rustix::fs::symlinkat(&*link, &target, name)?;
-                    rustix::fs::utimensat(&target, name, &self.times, AtFlags::SYMLINK_NOFOLLOW)?;
+                    rustix::fs::symlinkat(&*link, target, name)?;
+                    rustix::fs::utimensat(target, name, &self.times, AtFlags::SYMLINK_NOFOLLOW)?;
                 }
-                FileType::RegularFile => self.file((&source, &target), name)?,
+                FileType::RegularFile => self.file((&source, target), name)?,
                 _ => {
                     let path = from.join(text(name));
                     return Err(io::Error::other(format!("`{}` is no file, folder or link", path.display())));
@@ -114,20 +125,41 @@ fn text(name: &CStr) -> &Path {
     Path::new(std::ffi::OsStr::from_bytes(name.to_bytes()))
 }
 
-/// Writes small files below `build`, over what the source has there.
+/// Writes small files below `build`, over what the source has there, but
+/// through no link.
 pub(super) fn files(build: &Path, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+    let top = rustix::fs::open(build, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     for (name, bytes) in files {
-        let path = build.join(name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
+        let name = Path::new(name);
+        let make = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+        let open = || rustix::fs::openat2(&top, name, make, Mode::from_raw_mode(0o666), BENEATH);
+        let file = match open() {
+            Err(Errno::NOENT) => {
+                folders(&top, name.parent().unwrap_or(Path::new("")))?;
+                open()?
+            }
+            other => other?,
+        };
+        File::from(file).write_all(bytes)?;
+    }
+    Ok(())
+}
+
+/// Makes a folder below another, with its parents.
+fn folders(top: &OwnedFd, folder: &Path) -> io::Result<()> {
+    let mut at = below(top, Path::new(""))?;
+    for name in folder.components() {
+        match rustix::fs::mkdirat(&at, name.as_os_str(), Mode::from_raw_mode(0o777)) {
+            Ok(()) | Err(Errno::EXIST) => at = below(&at, name.as_ref())?,
+            Err(error) => return Err(error.into()),
         }
-        fs::write(path, bytes)?;
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
     use super::*;
@@ -170,6 +202,27 @@ mod tests {
             assert!(!meta.is_dir() || meta.mode() & 0o7777 == 0o755, "{name}");
         }
         assert!(tree(&from, &to, 0).is_err(), "what is there is not written over");
+    }
+
+    #[test]
+    fn small_files_are_written_over_what_is_there_and_through_no_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (build, other) = (dir.path().join("build"), dir.path().join("other"));
+        fs::create_dir_all(build.join("src")).unwrap();
+        fs::create_dir(&other).unwrap();
+        fs::write(build.join("src/a"), "longer than what comes").unwrap();
+        let file = |name: &str| [(name.to_owned(), b"new".to_vec())];
+        for name in ["src/a", "b", "c/d/e", "c/d/f"] {
+            files(&build, &file(name)).unwrap();
+            assert_eq!(fs::read(build.join(name)).unwrap(), b"new", "{name}");
+        }
+        symlink(&other, build.join("away")).unwrap();
+        symlink("src", build.join("within")).unwrap();
+        symlink(other.join("x"), build.join("link")).unwrap();
+        for name in ["away/x", "away/x/y", "within/x", "link", "../other/x", "b/x"] {
+            assert!(files(&build, &file(name)).is_err(), "{name}");
+        }
+        assert_eq!(fs::read_dir(&other).unwrap().count(), 0);
     }
 
     #[test]

@@ -6,9 +6,14 @@
 //! the server has loaded, and never trusts it: it has imported foreign code.
 //!
 //! ```text
-//! user namespace 0   init of the domain (this), the server
-//!   user namespace 1.. one a cell: the cell's init, the child that was forked from the server
+//! user namespace 0     init of the domain (this)
+//!   user namespace 1   the server
+//!     user namespaces  one a cell: the cell's init, the child that was forked from the server
 //! ```
+//! A child is born into the process namespace of its cell, which takes a right
+//! in the server's own user namespace. That one owns nothing but those of the
+//! cells, which the server may enter anyhow.
+//!
 //! Process, mount and other namespaces nest in the same way. The root of the
 //! domain is assembled once; a cell sees a copy of it with its own /build,
 //! /tmp, /dev/shm, /dev/pts and /proc on top, and can lay none of it bare.
@@ -32,9 +37,9 @@ use super::spec::{Root, Spec, Step, Who};
 use super::talk::{self, Inbox, Message};
 use super::{mount, net, privileges};
 
-/// The namespaces a child of the server joins, in this order: the first gives
-/// it the right to join the others.
-const SPACES: [&str; 7] = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
+/// The namespaces a child of the server joins: the first gives it the right to
+/// join those after the second, and into that one it is born.
+const SPACES: [&str; 7] = ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup"];
 
 /// Process 1 of a domain: assembles the root, starts the server, makes a cell
 /// for each order until nobody listens any more.
@@ -60,12 +65,15 @@ pub(super) fn keep(spec: &Spec, root: &Root, hands: &Hands, parent: &OwnedFd) ->
     std::fs::create_dir_all(&spec.cwd).failed(|| "failed to make the working folder".to_owned())?;
     // From here on: a server may run code of its environment as soon as it starts.
     privileges::hide().refused(|| "failed to hide the init".to_owned())?;
+    let confined = seccomp::only_files().failed(|| "failed to make a filter".to_owned())?;
+    let makers = Makers { procs, confined, users: None };
+    let users = makers.new_users().refused(|| "the host refuses a uid of the server's own".to_owned())?;
     let stdin = hands.stdin.as_ref().map(AsFd::as_fd);
-    let server = payload::start(spec, stdin, &confine_server)
+    let server = payload::start(spec, stdin, &|| confine_server(&users))
         .failed(|| "failed to start the fork server".to_owned())?;
     privileges::drop_all(Who::Mapped(0, 0)).refused(|| "failed to drop privileges".to_owned())?;
     talk::say(&hands.control, &Message::Ready, &[]).failed(|| "failed to report".to_owned())?;
-    let ended = make_cells(hands, &procs);
+    let ended = make_cells(hands, &Makers { users: Some(users), ..makers });
     // The kernel would end it with us, but forget what it and its children used.
     let _ = rustix::process::kill_process(server, Signal::KILL);
     let _ = payload::wait_for(server);
@@ -73,7 +81,7 @@ pub(super) fn keep(spec: &Spec, root: &Root, hands: &Hands, parent: &OwnedFd) ->
 }
 
 /// What the server does to itself before it becomes a foreign program.
-fn confine_server() -> io::Result<()> {
+fn confine_server(users: &OwnedFd) -> io::Result<()> {
     unshare(UnshareFlags::NEWNS)?;
     for path in COVERED {
         let path = Path::new("/proc").join(path);
@@ -81,7 +89,8 @@ fn confine_server() -> io::Result<()> {
             mount::bind(Path::new("/dev/null"), &path, super::spec::BindMode::Device)?;
         }
     }
-    privileges::drop_all(Who::Mapped(0, 0))?;
+    move_into_link_name_space(users.as_fd(), Some(LinkNameSpaceType::User))?;
+    privileges::drop_all_but_entering()?;
     seccomp::install(Sockets::Served)
 }
 
@@ -89,9 +98,8 @@ fn confine_server() -> io::Result<()> {
 pub(super) const COVERED: [&str; 5] = ["kcore", "keys", "key-users", "sysrq-trigger", "timer_list"];
 
 /// Until the executor lets go or the server is gone.
-fn make_cells(hands: &Hands, procs: &OwnedFd) -> io::Result<()> {
+fn make_cells(hands: &Hands, makers: &Makers) -> io::Result<()> {
     let children = payload::child_signal()?;
-    let confined = seccomp::only_files()?;
     let mut inbox = Inbox::default();
     loop {
         while let Some(frame) = inbox.frame() {
@@ -102,7 +110,7 @@ fn make_cells(hands: &Hands, procs: &OwnedFd) -> io::Result<()> {
             let control = inbox.fds.remove(0);
             if payload::fork()?.is_none() {
                 let hands = Hands { control, stdin: None };
-                let code = match outside(&spec, &hands, (procs, &confined)) {
+                let code = match outside(&spec, &hands, makers) {
                     Ok(()) => 0,
                     Err(broken) => tell(&hands, &broken),
                 };
@@ -126,10 +134,10 @@ fn make_cells(hands: &Hands, procs: &OwnedFd) -> io::Result<()> {
 
 /// Makes the namespaces of one cell, forks its init and waits for it: when
 /// this process is gone, so is everything in the cell.
-fn outside(spec: &Spec, hands: &Hands, (procs, confined): (&OwnedFd, &BpfProgram)) -> Result<(), Broken> {
+fn outside(spec: &Spec, hands: &Hands, makers: &Makers) -> Result<(), Broken> {
     // The signals that the domain's init waits for are nothing to a cell's.
     payload::unblock_signals().failed(|| "failed to reset signals".to_owned())?;
-    enter_own_users(procs, confined).refused(|| "the host refuses a uid of the cell's own".to_owned())?;
+    enter_own_users(makers).refused(|| "the host refuses a uid of the cell's own".to_owned())?;
     unshare(
         UnshareFlags::NEWNS
             | UnshareFlags::NEWPID
@@ -148,51 +156,73 @@ fn outside(spec: &Spec, hands: &Hands, (procs, confined): (&OwnedFd, &BpfProgram
         }
         Some(init) => {
             payload::wait_for(init).failed(|| "failed to wait for the cell".to_owned())?;
+            // The kernel takes its time to take the namespaces apart, which it
+            // does when this process ends: nobody has to wait for that. Nor is
+            // anybody left to report to when the run is over.
+            let _ = talk::say(&hands.control, &Message::Gone, &[]);
             Ok(())
         }
     }
 }
 
-/// Joins a new user namespace that has the build's ids.
-///
-/// Only a process that others of its uid can look into may map its own ids,
-/// and the server is such another. So one does it that holds nothing: no
-/// descriptor of ours, no call but the few it needs. This process, which holds
-/// a folder of the host, joins it unseen.
-fn enter_own_users(procs: &OwnedFd, confined: &BpfProgram) -> io::Result<()> {
-    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    let Some(maker) = payload::fork()? else {
-        let code = match make_users(procs, confined, &theirs) {
-            Ok(()) => 0,
-            Err(_) => 1,
-        };
-        rustix_exit(code)
-    };
-    drop(theirs);
-    let made = rustix::io::retry_on_intr(|| rustix::io::read(&ours, &mut [0u8; 1]))? == 1;
-    let joined = if made { join_users_of(procs, maker) } else { Err(io::ErrorKind::PermissionDenied.into()) };
-    drop(ours);
-    payload::wait_for(maker)?;
-    joined
-}
-
-fn join_users_of(procs: &OwnedFd, maker: Pid) -> io::Result<()> {
-    let path = format!("{}/ns/user", maker.as_raw_nonzero());
-    let users = rustix::fs::openat(procs, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+fn enter_own_users(makers: &Makers) -> io::Result<()> {
+    let users = makers.new_users()?;
     Ok(move_into_link_name_space(users.as_fd(), Some(LinkNameSpaceType::User))?)
 }
 
-/// Lives until the other side of `tell` is closed.
-fn make_users(procs: &OwnedFd, confined: &BpfProgram, tell: &OwnedFd) -> io::Result<()> {
-    privileges::die_with_parent()?;
-    payload::close_but([procs, tell])?;
-    unshare(UnshareFlags::NEWUSER)?;
-    seccomp::apply(confined)?;
-    privileges::show()?;
-    privileges::map_own_build_id(procs)?;
-    rustix::io::write(tell, &[0])?;
-    rustix::io::retry_on_intr(|| rustix::io::read(tell, &mut [0u8; 1]))?;
-    Ok(())
+/// What it takes to make user namespaces that have the build's ids.
+///
+/// Only a process that others of its uid can look into may map its own ids,
+/// and the server is such another. So one does it that holds nothing: no
+/// descriptor of ours, no call but the few it needs. Who asked for it, and may
+/// hold more, joins it unseen.
+struct Makers {
+    /// Where processes show.
+    procs: OwnedFd,
+    /// All that a maker may do.
+    confined: BpfProgram,
+    /// The server's, once there is one: those of cells lie in it.
+    users: Option<OwnedFd>,
+}
+
+impl Makers {
+    fn new_users(&self) -> io::Result<OwnedFd> {
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let Some(maker) = payload::fork()? else {
+            let code = match self.make_users(&theirs) {
+                Ok(()) => 0,
+                Err(_) => 1,
+            };
+            rustix_exit(code)
+        };
+        drop(theirs);
+        let made = rustix::io::retry_on_intr(|| rustix::io::read(&ours, &mut [0u8; 1]))? == 1;
+        let users = if made { self.users_of(maker) } else { Err(io::ErrorKind::PermissionDenied.into()) };
+        drop(ours);
+        payload::wait_for(maker)?;
+        users
+    }
+
+    fn users_of(&self, maker: Pid) -> io::Result<OwnedFd> {
+        let path = format!("{}/ns/user", maker.as_raw_nonzero());
+        Ok(rustix::fs::openat(&self.procs, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+    }
+
+    /// Lives until the other side of `tell` is closed.
+    fn make_users(&self, tell: &OwnedFd) -> io::Result<()> {
+        privileges::die_with_parent()?;
+        if let Some(users) = &self.users {
+            move_into_link_name_space(users.as_fd(), Some(LinkNameSpaceType::User))?;
+        }
+        payload::close_but([&self.procs, tell])?;
+        unshare(UnshareFlags::NEWUSER)?;
+        seccomp::apply(&self.confined)?;
+        privileges::show()?;
+        privileges::map_own_build_id(&self.procs)?;
+        rustix::io::write(tell, &[0])?;
+        rustix::io::retry_on_intr(|| rustix::io::read(tell, &mut [0u8; 1]))?;
+        Ok(())
+    }
 }
 
 /// Process 1 of a cell whose program comes from outside. It is made ahead of
@@ -205,26 +235,35 @@ fn inside(spec: &Spec, hands: &Hands) -> Result<(), Broken> {
     for step in steps {
         take(Path::new("/"), step)?;
     }
-    talk::say(&hands.control, &Message::Init(0), &[]).failed(|| "failed to report".to_owned())?;
+    unshare(UnshareFlags::NEWCGROUP).refused(|| "the host refuses new namespaces".to_owned())?;
+    hand_over(spec, hands)?;
     let mut inbox = wait_for_leave(hands);
     let order = inbox.frame().and_then(|frame| Spec::decode(&frame));
     let order = order.ok_or(io::ErrorKind::InvalidData).failed(|| "failed to read the order".to_owned())?;
-    unshare(UnshareFlags::NEWCGROUP).refused(|| "the host refuses new namespaces".to_owned())?;
-    let spaces = own_spaces().failed(|| "failed to open the cell's namespaces".to_owned())?;
-    privileges::drop_all(Who::Mapped(0, 0)).refused(|| "failed to drop privileges".to_owned())?;
     if let Some(source) = inbox.fds.pop() {
         rustix::process::fchdir(&source).failed(|| "failed to enter the source".to_owned())?;
     }
     place(&order, Some(Path::new(".")))?;
     rustix::process::chdir("/").failed(|| "failed to leave the source".to_owned())?;
-    let build = payload::open_folder(Path::new(&order.build))
+    talk::say(&hands.control, &Message::Ready, &[]).failed(|| "failed to report".to_owned())?;
+    let children = payload::child_signal().failed(|| "failed to watch for children".to_owned())?;
+    payload::reap_until_let_go(&hands.control, &children).failed(|| "failed to wait".to_owned())?;
+    // Else the kernel ends them with this process, and its parent tells.
+    if payload::is_alone() {
+        let _ = talk::say(&hands.control, &Message::Gone, &[]);
+    }
+    Ok(())
+}
+
+/// Gives the executor `/build` and what a child of the server enters, and keeps
+/// no right: the child comes before anything is placed.
+fn hand_over(spec: &Spec, hands: &Hands) -> Result<(), Broken> {
+    let spaces = own_spaces().failed(|| "failed to open the cell's namespaces".to_owned())?;
+    privileges::drop_all(Who::Mapped(0, 0)).refused(|| "failed to drop privileges".to_owned())?;
+    let build = payload::open_folder(Path::new(&spec.build))
         .failed(|| "failed to open the build folder".to_owned())?;
     let fds: Vec<_> = [&build].into_iter().chain(&spaces).map(AsFd::as_fd).collect();
-    talk::say(&hands.control, &Message::Ready, &fds).failed(|| "failed to report".to_owned())?;
-    drop(fds);
-    drop((spaces, build));
-    let children = payload::child_signal().failed(|| "failed to watch for children".to_owned())?;
-    payload::reap_until_let_go(&hands.control, &children).failed(|| "failed to wait".to_owned())
+    talk::say(&hands.control, &Message::Ready, &fds).failed(|| "failed to report".to_owned())
 }
 
 fn own_spaces() -> io::Result<Vec<OwnedFd>> {

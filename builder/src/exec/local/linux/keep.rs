@@ -170,7 +170,7 @@ fn replay(file: &Path, other: Vec<OsString>) -> Result<i32> {
         Some(Message::Exited(code)) => Ok(code as i32),
         Some(Message::Killed(signal)) => Ok(128 + signal as i32),
         Some(Message::Failed(_, what, because)) => Err(Error::environment(what).because(because)),
-        Some(Message::Ready | Message::Init(_)) | None => Ok(128 + libc::SIGKILL),
+        Some(Message::Ready | Message::Init(_) | Message::Gone) | None => Ok(128 + libc::SIGKILL),
     }
 }
 

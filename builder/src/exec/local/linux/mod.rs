@@ -132,6 +132,7 @@ impl Local {
         }
         let Ok(server) = self.servers.get(self, action, (warm, stop)) else { return false };
         self.servers.make_ahead(&server, self.wanted(action, warm), stop);
+        server.hurry();
         true
     }
 
@@ -165,7 +166,9 @@ impl Local {
         }
         let (spec, source) = orders::called(self, action)?;
         let watch = Watch { limits: &action.limits, stop, group: None };
-        let called = calling::call((&server, standby), (&spec, source.as_ref()), &watch)?;
+        let called = calling::call((&server, standby), (&spec, source.as_ref()), &watch);
+        server.hurry();
+        let called = called?;
         let (outcome, peak_memory) = match called {
             Called::Ended(outcome, peak) => (outcome, peak),
             Called::Lost { for_good, because } => {

@@ -250,7 +250,8 @@ pub(super) fn server(local: &Local, action: &Action, warm: &Warm, work: &Path) -
     })
 }
 
-/// The spec of a cell in a fork server's domain: only what is its own.
+/// The spec of a cell in a fork server's domain: only what is its own, and the
+/// limits of its program.
 pub(super) fn waiting(local: &Local, action: &Action) -> Spec {
     let shares = shares(local, action);
     let mut steps =
@@ -259,14 +260,20 @@ pub(super) fn waiting(local: &Local, action: &Action) -> Spec {
     steps.push(Step::Terminals("/dev/pts".to_owned()));
     steps.extend(memory_steps(&shares));
     let root = Some(Root { at: String::new(), steps });
-    Spec { argv: Vec::new(), env: Vec::new(), files: Vec::new(), root, ..plain(action) }
+    Spec {
+        argv: Vec::new(),
+        env: Vec::new(),
+        files: Vec::new(),
+        root,
+        bounds: bounds(action),
+        ..plain(action)
+    }
 }
 
-/// What is placed in such a cell for an action, and the limits of its program.
-/// Comes with the opened folder of the source.
+/// What is placed in such a cell for an action. Comes with the opened folder of
+/// the source.
 pub(super) fn called(local: &Local, action: &Action) -> Result<(Spec, Option<File>)> {
     let mut spec = plain(action);
-    spec.bounds = bounds(action);
     let mut source = None;
     if let Some(tree) = &action.source {
         let path = (local.options.trees)(tree);

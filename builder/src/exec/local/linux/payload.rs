@@ -193,6 +193,18 @@ pub(super) fn reap_until_let_go(control: impl AsFd, children: impl AsFd) -> io::
     supervise(rustix::process::getpid(), control, children).map(|_| ())
 }
 
+/// Whether this process is the first one of its process namespace and the only
+/// one. Whoever else there is, is killed.
+pub(super) fn is_alone() -> bool {
+    if !rustix::process::getpid().is_init() {
+        return false;
+    }
+    while let Ok(Some(_)) = reap() {}
+    // SAFETY: sends a signal to all others that this process may signal.
+    let sent = unsafe { libc::kill(-1, libc::SIGKILL) };
+    sent == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
+}
+
 fn reap() -> io::Result<Option<(Pid, WaitStatus)>> {
     match rustix::process::wait(WaitOptions::NOHANG) {
         Ok(ended) => Ok(ended),

@@ -93,6 +93,22 @@ pub(super) fn drop_all(who: Who) -> io::Result<()> {
     Ok(())
 }
 
+/// [`drop_all`], but for the right to choose where children are born, which
+/// what is executed next keeps. It counts in the user namespace of this process.
+pub(super) fn drop_all_but_entering() -> io::Result<()> {
+    let entering = CapabilitySet::SYS_ADMIN;
+    let all = rustix::thread::capabilities(None)?;
+    rustix::thread::set_capabilities(None, CapabilitySets { inheritable: entering, ..all })?;
+    rustix::thread::clear_ambient_capability_set()?;
+    rustix::thread::configure_capability_in_ambient_set(entering, true)?;
+    drop_bounding()?;
+    rustix::thread::set_capabilities(
+        None,
+        CapabilitySets { effective: entering, permitted: entering, inheritable: entering },
+    )?;
+    Ok(rustix::thread::set_no_new_privs(true)?)
+}
+
 /// Root becomes this user, without other groups; capabilities go with the uid.
 pub(super) fn become_user(uid: u64, gid: u64) -> io::Result<()> {
     let uid = Uid::from_raw(u32::try_from(uid).map_err(io::Error::other)?);

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,9 @@ const EACH: u64 = 96 << 20;
 const LIMIT: u64 = 1 << 30;
 /// How long a server may take to come up, or to go.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a build is left alone before the next one's cell and child are made.
+/// A small one has ended by then: its end would have to wait for the fork.
+const SOON: Duration = Duration::from_millis(5);
 /// Calls that may get lost before a kind of server is given up.
 const CHANCES: u32 = 2;
 
@@ -92,6 +95,8 @@ pub(super) struct Server {
     domain: OnceLock<std::result::Result<Domain, String>>,
     /// What waits for the next call.
     standby: Mutex<Next>,
+    /// Somebody made it, or could not.
+    made: Condvar,
 }
 
 /// What the next call of a server has.
@@ -99,8 +104,12 @@ pub(super) struct Server {
 enum Next {
     #[default]
     Nothing,
-    /// Somebody makes it.
-    Coming,
+    /// Somebody makes it, at once when `hurry` is dropped; whether there is a
+    /// call that waits for it.
+    Coming {
+        hurry: Option<mpsc::Sender<()>>,
+        awaited: bool,
+    },
     Waits(Box<Standby>),
 }
 
@@ -172,7 +181,8 @@ impl Servers {
                     let idle = pool.live.iter().position(|server| Arc::strong_count(server) == 1);
                     pool.live.remove(idle.ok_or("all fork servers are busy")?);
                 }
-                Arc::new(Server { kind, patience, domain: OnceLock::new(), standby: Mutex::default() })
+                let (domain, standby, made) = (OnceLock::new(), Mutex::default(), Condvar::new());
+                Arc::new(Server { kind, patience, domain, standby, made })
             }
         };
         pool.live.push(Arc::clone(&server));
@@ -180,25 +190,29 @@ impl Servers {
         Ok((server, Arc::clone(keeper)))
     }
 
-    /// Makes what the next call of this server needs, meanwhile.
+    /// Makes what the next call of this server needs, meanwhile: soon, or as
+    /// soon as anybody hurries it.
     pub fn make_ahead(&self, server: &Arc<Server>, wanted: Wanted, stop: &Stop) {
+        let (hurry, hurried) = mpsc::channel();
         {
             let mut next = server.next();
             if !matches!(*next, Next::Nothing) {
                 return;
             }
-            *next = Next::Coming;
+            *next = Next::Coming { hurry: Some(hurry), awaited: false };
         }
         let (server, stop) = (Arc::clone(server), stop.clone());
         let mut pool = self.pool();
         pool.ahead.retain(|thread| !thread.is_finished());
         pool.ahead.push(std::thread::spawn(move || {
+            let _ = hurried.recv_timeout(SOON);
             let made = standby::make(&server, wanted, &stop);
             *server.next() = match made {
                 Ok(Made::Ready(made)) => Next::Waits(made),
                 // Whatever is wrong here is met by the next call, which tells.
                 _ => Next::Nothing,
             };
+            server.made.notify_all();
         }));
     }
 
@@ -233,17 +247,30 @@ impl Server {
         self.domain.get()?.as_ref().ok()
     }
 
-    /// What waits for this action, if anything does.
+    /// What waits for this action, if anything does. What is coming is waited
+    /// for, by one: nothing that is begun now would be there before.
     pub fn take(&self, wanted: &Wanted) -> Option<Box<Standby>> {
         let mut next = self.next();
+        if let Next::Coming { hurry, awaited: awaited @ false } = &mut *next {
+            (*hurry, *awaited) = (None, true);
+            let coming = |next: &mut Next| matches!(next, Next::Coming { .. });
+            next = self.made.wait_while(next, coming).unwrap_or_else(PoisonError::into_inner);
+        }
         // One for other actions makes room for the next.
         match std::mem::take(&mut *next) {
             Next::Waits(standby) => Some(standby).filter(|standby| standby.fits(wanted)),
-            Next::Coming => {
-                *next = Next::Coming;
+            coming @ Next::Coming { .. } => {
+                *next = coming;
                 None
             }
             Next::Nothing => None,
+        }
+    }
+
+    /// Nothing is in the way of what is coming any more.
+    pub fn hurry(&self) {
+        if let Next::Coming { hurry, .. } = &mut *self.next() {
+            *hurry = None;
         }
     }
 

@@ -17,20 +17,26 @@ use super::spec::Wire;
 /// Descriptors that come with one frame at most.
 pub(super) const MOST_FDS: usize = 9;
 
+/// Bytes that are read at once: more than most frames have, and few pages, of
+/// which each new process has to get its own.
+const AT_ONCE: usize = 8 << 10;
+
 /// What the init says.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Message {
     /// The process under which everything foreign will run, by its pid here.
     /// It prepares meanwhile, and waits for an empty frame before it starts
-    /// anything: joining a control group takes milliseconds. 0 is the sender,
-    /// which cannot know its pid here.
+    /// anything: joining a control group takes milliseconds.
     Init(u64),
-    /// The process is about to start; comes with a descriptor of `/build`, and
-    /// with those of the cell's namespaces when the process comes from outside.
+    /// The process is about to start; comes with a descriptor of `/build`. Of a
+    /// cell whose process comes from outside: once when it may come, with those
+    /// of the cell's namespaces, too, and once more when all is placed.
     Ready,
     /// It could not be done: whether isolation itself was refused, what was
     /// being done, why.
     Failed(bool, String, String),
+    /// Everything that ran in the cell is dead.
+    Gone,
     /// The process exited with this code.
     Exited(u64),
     /// The process was ended by this signal.
@@ -93,7 +99,7 @@ pub(super) struct Inbox {
 impl Inbox {
     /// Reads once, blocking unless the socket is ready. `false` at the end.
     pub fn fill(&mut self, socket: impl AsFd) -> io::Result<bool> {
-        let mut buffer = vec![0u8; 1 << 16];
+        let mut buffer = [0u8; AT_ONCE];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let got = loop {
@@ -143,6 +149,7 @@ impl Wire for Message {
     fn put(&self, to: &mut Vec<u8>) {
         match self {
             Message::Ready => to.push(0),
+            Message::Gone => to.push(5),
             Message::Init(pid) => {
                 to.push(4);
                 pid.put(to);
@@ -171,6 +178,7 @@ impl Wire for Message {
             2 => Message::Exited(u64::take(from)?),
             3 => Message::Killed(u64::take(from)?),
             4 => Message::Init(u64::take(from)?),
+            5 => Message::Gone,
             _ => return None,
         })
     }
