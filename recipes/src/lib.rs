@@ -24,6 +24,7 @@ pub mod marker;
 pub mod name;
 pub mod node;
 pub mod parse;
+pub mod rare;
 pub mod recipe;
 pub mod schema;
 pub mod search;

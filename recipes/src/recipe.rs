@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::diag::{Place, SourceFile};
 use crate::name::{ExtraName, MarkerTree, PackageName, Requirement, Sha256, Version, VersionSpecifiers};
+use crate::rare::{Plain, Rare};
 
 /// A requirement and the recipe line that says it.
 #[derive(Clone, Debug)]
@@ -358,6 +359,31 @@ pub struct Meta {
     pub known_vulnerabilities: Vec<String>,
 }
 
+impl Plain for Build {
+    const PLAIN: &'static Self = &Self {
+        config_settings: BTreeMap::new(),
+        env: BTreeMap::new(),
+        backend: None,
+        backend_path: None,
+        cores: None,
+        memory: None,
+        exclusive: false,
+        timeout: None,
+        expect: None,
+        cold: false,
+    };
+}
+
+impl Plain for External {
+    const PLAIN: &'static Self =
+        &Self { build_requires: Vec::new(), host_requires: Vec::new(), dependencies: Vec::new() };
+}
+
+impl Plain for Relax {
+    const PLAIN: &'static Self =
+        &Self { all: false, dependencies: Vec::new(), upper: Vec::new(), remove: Vec::new() };
+}
+
 /// A whole recipe.
 #[derive(Clone, Debug)]
 pub struct Recipe {
@@ -388,21 +414,21 @@ pub struct Recipe {
     /// One source, or several told apart by `when`.
     pub sources: Vec<Source>,
     /// `[build]`.
-    pub build: Build,
+    pub build: Rare<Build>,
     /// `[phases]`.
     pub phases: Phases,
     /// `[external]`.
-    pub external: External,
+    pub external: Rare<External>,
     /// `[cargo]`: the table's place; building with it is not supported yet.
     pub cargo: Option<Place>,
     /// `[check]`.
     pub check: Check,
     /// `[relax]`.
-    pub relax: Relax,
+    pub relax: Rare<Relax>,
     /// `[wrap]`.
     pub wrap: Wrap,
     /// `[app]`.
-    pub app: Option<App>,
+    pub app: Option<Box<App>>,
     /// PEP 420 namespaces whose `__init__.py` must not be in the wheel.
     pub namespaces: Vec<String>,
     /// Remove top-level `tests`/`test` from the wheel.

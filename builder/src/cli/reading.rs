@@ -122,7 +122,7 @@ fn of_the_set(ambient: &Ambient, common: &Common, (word, kind): (&str, StepKind)
     let request = making::request(common, &goals, &no_flags()).ok()?;
     let Prepared::Ready(planned) = build::prepare(ambient, &request).ok()? else { return None };
     let [goal] = planned.goals.as_slice() else { return None };
-    let step = &planned.plan.steps[*planned.plan.of.get(&(goal.id, kind))?];
+    let step = &planned.plan.steps[planned.plan.of.get((goal.id, kind))?];
     Some(Current { key: step.key, package: step.package.to_string() })
 }
 

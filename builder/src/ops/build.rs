@@ -244,8 +244,8 @@ impl Planned {
 
     /// The realisation of one step of a package, after a run.
     pub fn of<'a>(&self, built: &'a Built, id: RecipeId, kind: StepKind) -> Option<&'a Realisation> {
-        let index = self.plan.of.get(&(id, kind))?;
-        built.realised.get(*index)?.as_ref()
+        let index = self.plan.of.get((id, kind))?;
+        built.realised.get(index)?.as_ref()
     }
 
     /// The keys of what some goals' closure is made of: what a root keeps.
@@ -254,9 +254,9 @@ impl Planned {
         let kinds = [StepKind::Finish, StepKind::Install, StepKind::Build];
         closure
             .iter()
-            .flat_map(|m| kinds.map(|kind| self.plan.of.get(&(m.id, kind))))
+            .flat_map(|m| kinds.map(|kind| self.plan.of.get((m.id, kind))))
             .flatten()
-            .map(|i| self.plan.steps[*i].key)
+            .map(|i| self.plan.steps[i].key)
             .collect()
     }
 

@@ -106,8 +106,8 @@ pub fn direct_urls(planned: &Planned, goals: &[Goal]) -> Result<BTreeMap<String,
 
 /// The commit that was fetched, as the store remembers it.
 fn commit_of(planned: &Planned, id: RecipeId) -> Result<Option<String>> {
-    let Some(step) = planned.plan.of.get(&(id, StepKind::Fetch)) else { return Ok(None) };
-    let fetched = planned.machines.store.lookup(&planned.plan.steps[*step].key)?;
+    let Some(step) = planned.plan.of.get((id, StepKind::Fetch)) else { return Ok(None) };
+    let fetched = planned.machines.store.lookup(&planned.plan.steps[step].key)?;
     let facts = fetched.and_then(|f| serde_json::from_str::<serde_json::Value>(&f.facts).ok());
     Ok(facts.and_then(|facts| facts["commit"].as_str().map(str::to_owned)))
 }

@@ -18,7 +18,6 @@ use ahead::Word;
 
 use crate::error::{Error, Result};
 use crate::event::{Ended, Event, Failure, StepKind};
-use crate::key::StepKey;
 use crate::ops::report::{Entry, Report};
 use crate::plan::{Plan, Step};
 use crate::schedule::{Fate, Lane, Lanes, Task, longest_path};
@@ -94,12 +93,13 @@ pub struct Known {
 /// step whose output the store has hides everything below it.
 pub fn look_up(plan: &Plan, store: &Store) -> Result<Known> {
     // Most often the goals are all there, and nothing below them matters.
-    let goals: Vec<StepKey> = plan.goals.iter().map(|&goal| plan.steps[goal].key).collect();
-    let mut all = store.lookup_many(&goals)?;
-    if goals.iter().any(|key| !all.contains_key(key)) {
-        let rest = plan.steps.iter().map(|s| s.key).filter(|key| !all.contains_key(key));
-        let rest: Vec<StepKey> = rest.collect();
-        all.extend(store.lookup_many(&rest)?);
+    // The keys are not gathered: of thousands of recipes they have megabytes.
+    let goals = plan.goals.iter().map(|&goal| &plan.steps[goal].key);
+    let mut all = store.lookup_many(goals.clone())?;
+    if goals.into_iter().any(|key| !all.contains_key(key)) {
+        let rest = plan.steps.iter().map(|s| &s.key).filter(|key| !all.contains_key(key));
+        let rest = store.lookup_many(rest)?;
+        all.extend(rest);
     }
     let mut found = BTreeMap::new();
     let mut wanted = vec![false; plan.steps.len()];
@@ -272,19 +272,17 @@ fn gather(
 fn tasks(running: &Running, missing: &[usize]) -> Result<(Vec<Task>, BTreeSet<usize>)> {
     let place: BTreeMap<usize, usize> = missing.iter().enumerate().map(|(t, i)| (*i, t)).collect();
     let steps = missing.iter().map(|&i| &running.plan.steps[i]);
-    let subjects: Vec<(&str, StepKind)> = steps.map(|step| (&*step.subject, step.kind)).collect();
-    let histories = running.store.histories(&subjects)?;
-    let timed = missing.iter().zip(&histories).filter(|(_, known)| known.is_some());
-    let timed = timed.map(|(i, _)| *i).collect();
+    let histories = running.store.histories(steps.map(|step| (&*step.subject, step.kind)))?;
+    let timed = histories.keys().map(|t| missing[*t]).collect();
     let tasks = missing
         .iter()
-        .zip(histories)
-        .map(|(&i, known)| {
+        .enumerate()
+        .map(|(t, &i)| {
             let step = &running.plan.steps[i];
             let needs = running.work.needs(step);
             Task {
                 needs: step.inputs.iter().filter_map(|input| place.get(&input.step).copied()).collect(),
-                expected: known.or(needs.guess).unwrap_or_else(|| guess(step.kind)),
+                expected: histories.get(&t).copied().or(needs.guess).unwrap_or_else(|| guess(step.kind)),
                 lane: lane(step.kind),
                 exclusive: needs.exclusive,
                 memory: needs.memory,

@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::error::{Result, count};
-use crate::event::StepKind;
 use crate::key::TreeDigest;
 use crate::ops::run::{Known, lane, look_up};
 use crate::plan::{Difference, Plan, differences};
@@ -27,10 +26,8 @@ pub struct Missing {
     pub step: usize,
     /// It runs for sure; else an input may come out identical and stop it.
     pub certain: bool,
-    /// What differs from the last success; empty when there was none.
-    pub differences: Vec<Difference>,
-    /// There was a success before.
-    pub before: bool,
+    /// What differs from the last success; nothing when there was none.
+    pub differences: Option<Box<[Difference]>>,
     /// How long it took before.
     pub expected: Option<Duration>,
 }
@@ -38,14 +35,17 @@ pub struct Missing {
 impl Missing {
     /// One clause: `never made before`, `source: 1f2e -> 9a8b`.
     pub fn reason(&self) -> Cow<'static, str> {
-        if !self.before {
-            return "never made before".into();
+        match self.differences.as_deref() {
+            None => "never made before".into(),
+            Some([]) => "its output is no longer in the store".into(),
+            Some([only]) => only.sentence().into(),
+            Some([first, more @ ..]) => format!("{} (and {} more)", first.sentence(), more.len()).into(),
         }
-        match self.differences.first() {
-            None => "its output is no longer in the store".into(),
-            Some(first) if self.differences.len() == 1 => first.sentence().into(),
-            Some(first) => format!("{} (and {} more)", first.sentence(), self.differences.len() - 1).into(),
-        }
+    }
+
+    /// What differs from the last success, if there was one.
+    fn differences(&self) -> &[Difference] {
+        self.differences.as_deref().unwrap_or_default()
     }
 }
 
@@ -54,18 +54,17 @@ pub fn missing(plan: &Plan, store: &Store) -> Result<Vec<Missing>> {
     let Known { missing, .. } = look_up(plan, store)?;
     let mut runs = vec![false; plan.steps.len()];
     missing.iter().for_each(|&i| runs[i] = true);
-    let subjects: Vec<(&str, StepKind)> =
-        missing.iter().map(|&i| (&*plan.steps[i].subject, plan.steps[i].kind)).collect();
-    let before = store.last_successes(&subjects)?;
-    let expected = store.histories(&subjects)?;
-    let told = missing.iter().zip(before.into_iter().zip(expected)).map(|(&i, (last, expected))| {
-        let waits = plan.steps[i].inputs.iter().any(|input| runs[input.step]);
+    let subjects = missing.iter().map(|&i| (&*plan.steps[i].subject, plan.steps[i].kind));
+    let before = store.last_successes(subjects.clone())?;
+    let expected = store.histories(subjects)?;
+    let told = missing.iter().enumerate().map(|(n, &i)| {
+        let waits = || plan.steps[i].inputs.iter().any(|input| runs[input.step]);
+        let last = before.get(&n);
         Missing {
             step: i,
-            certain: !waits || last.is_none(),
-            differences: last.as_ref().map_or_else(Vec::new, |(_, old)| differences(old, &plan.parts(i))),
-            before: last.is_some(),
-            expected,
+            certain: last.is_none() || !waits(),
+            differences: last.map(|(_, old)| differences(old, &plan.parts(i)).into()),
+            expected: expected.get(&n).copied(),
         }
     });
     Ok(told.collect())
@@ -137,7 +136,7 @@ pub fn json(plan: &Plan, missing: &[Missing]) -> serde_json::Value {
         .map(|m| {
             let step = &plan.steps[m.step];
             let differences: Vec<serde_json::Value> = m
-                .differences
+                .differences()
                 .iter()
                 .map(|d| serde_json::json!({ "part": d.name, "before": d.before, "now": d.now }))
                 .collect();
@@ -162,10 +161,10 @@ pub fn why_text(plan: &Plan, missing: &[Missing], store: &Store) -> String {
         let step = &plan.steps[m.step];
         let verb = if m.certain { "would run" } else { "may run" };
         let _ = writeln!(out, "{} of {} {verb}:", step.kind.word(), step.package);
-        if m.differences.is_empty() {
+        if m.differences().is_empty() {
             let _ = writeln!(out, "  {}", m.reason());
         }
-        for difference in &m.differences {
+        for difference in m.differences() {
             let _ = writeln!(out, "  {}", difference.sentence());
             for line in changed_files(difference, store) {
                 let _ = writeln!(out, "    {line}");
@@ -221,7 +220,8 @@ fn file_changes(before: &Tree, now: &Tree) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Step;
+    use crate::event::StepKind;
+    use crate::plan::{Places, Step};
     use crate::tree::Entry;
 
     fn tree(files: &[(&str, &str)]) -> Tree {
@@ -268,13 +268,12 @@ mod tests {
         let plan = Plan {
             steps: vec![step("a", &[]), step("b", &[0]), step("c", &[])],
             goals: vec![1, 2],
-            of: BTreeMap::new(),
+            of: Places::default(),
         };
         let missing = |step| Missing {
             step,
             certain: true,
-            differences: Vec::new(),
-            before: true,
+            differences: Some([].into()),
             expected: Some(Duration::from_secs(10)),
         };
         let text = |steps: &[usize]| {

@@ -14,7 +14,7 @@ use recipes::recipe::{Format, Kind, Origin, Runner, Source};
 use recipes::set::{Member, PackageSet, RecipeId, Tests};
 
 use super::spec::{self, Common, Of};
-use super::{Depth, Draft, Facts, Goals, Input, Local};
+use super::{Depth, Draft, Facts, Goals, Input, Local, Places, version_at};
 use crate::event::StepKind;
 use crate::key::KeyWriter;
 
@@ -34,7 +34,7 @@ pub(super) struct Maker<'a> {
     drafts: Vec<Draft>,
     keys: Sender<Vec<Draft>>,
     /// Per recipe: its steps by kind.
-    of: Vec<[Option<u32>; StepKind::COUNT]>,
+    of: Places,
     findings: Vec<Finding>,
     /// Builds that are being planned: one that needs one of them is a cycle.
     building: BTreeSet<RecipeId>,
@@ -49,12 +49,13 @@ struct Words {
     subject: Arc<str>,
     build_system: Arc<str>,
     dependency: Arc<str>,
+    version_at: u32,
 }
 
 impl Words {
     /// The version, which a package is called with.
     fn version(&self) -> &str {
-        self.package.rsplit(' ').next().unwrap_or_default()
+        &self.package[self.version_at as usize..]
     }
 
     fn of(set: &PackageSet, id: RecipeId) -> Self {
@@ -62,6 +63,7 @@ impl Words {
         let package: Arc<str> = set.label(id).into();
         let alone = set.versions(&recipe.pname).len() == 1;
         Self {
+            version_at: version_at(&package),
             subject: if alone { recipe.pname.as_ref().into() } else { package.clone() },
             package,
             build_system: format!("build-system {}", recipe.pname).into(),
@@ -78,16 +80,16 @@ impl<'a> Maker<'a> {
         keys: Sender<Vec<Draft>>,
     ) -> Self {
         let (count, drafts, findings, building, roles) = Default::default();
-        let of = set.ids().map(|_| [None; StepKind::COUNT]).collect();
+        let of = Places::of(set.ids().len());
         let words = set.ids().map(|_| OnceCell::new()).collect();
         let common = Common::new(facts);
         Self { set, common, local, count, drafts, keys, of, findings, building, words, roles }
     }
 
-    /// The steps that were asked for.
-    pub(super) fn make(mut self, goals: &Goals) -> Result<Vec<usize>, Vec<Finding>> {
+    /// The steps that were asked for, and where all are.
+    pub(super) fn make(mut self, goals: &Goals) -> Result<(Vec<usize>, Places), Vec<Finding>> {
         let mut wanted = Vec::new();
-        let mut met = vec![false; self.of.len()];
+        let mut met = vec![false; self.words.len()];
         for goal in &goals.packages {
             let id = goal.id;
             // The goal's own before those of its closure.
@@ -117,7 +119,7 @@ impl<'a> Maker<'a> {
         wanted.dedup();
         self.hand_on();
         if self.findings.is_empty() {
-            Ok(wanted)
+            Ok((wanted, self.of))
         } else {
             self.findings.dedup();
             Err(self.findings)
@@ -160,14 +162,15 @@ impl<'a> Maker<'a> {
 
     fn add(&mut self, id: RecipeId, kind: StepKind, own: KeyWriter, inputs: Vec<Input>) -> usize {
         let index = self.count;
-        let Words { package, subject, .. } = self.words(id);
-        let (package, subject) = (package.clone(), subject.clone());
-        self.drafts.push(Draft { kind, recipe: id, package, subject, inputs, spec: own.fitted() });
+        let Words { package, subject, version_at, .. } = self.words(id);
+        let (package, subject, version_at) = (package.clone(), subject.clone(), *version_at);
+        let spec = own.fitted();
+        self.drafts.push(Draft { kind, recipe: id, package, subject, inputs, spec, version_at });
         self.count += 1;
         if self.drafts.len() == BATCH {
             self.hand_on();
         }
-        self.of[id.0][kind as usize] = u32::try_from(index).ok();
+        self.of.set((id, kind), index);
         index
     }
 
@@ -195,7 +198,7 @@ impl<'a> Maker<'a> {
     }
 
     fn made(&self, id: RecipeId, kind: StepKind) -> Option<usize> {
-        self.of[id.0][kind as usize].map(|index| index as usize)
+        self.of.get((id, kind))
     }
 
     fn fetch(&mut self, id: RecipeId) -> Option<usize> {

@@ -34,6 +34,7 @@ mod tests;
 mod why;
 //PLAN
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 //PLAN
@@ -123,6 +124,14 @@ pub struct Step {
     /// The key of intent.
     pub key: StepKey,
     spec: KeyWriter,
+    /// Where in `package` the version begins: each step that needs this one
+    /// writes it.
+    version_at: u32,
+}
+
+/// Where the version begins in `flask 3.1.3`.
+fn version_at(package: &str) -> u32 {
+    package.rfind(' ').and_then(|space| u32::try_from(space + 1).ok()).unwrap_or(0)
 }
 //PLAN
 impl Step {
@@ -130,12 +139,13 @@ impl Step {
     #[cfg(test)]
     pub fn made_up(recipe: RecipeId, kind: StepKind, (spec, inputs): (KeyWriter, Vec<Input>)) -> Self {
         let key = spec.step_key();
-        Self { kind, recipe, package: "toy 1".into(), subject: "toy".into(), inputs, key, spec }
+        let version_at = version_at("toy 1");
+        Self { kind, recipe, package: "toy 1".into(), subject: "toy".into(), inputs, key, spec, version_at }
     }
 
     /// The version of its package.
     fn version(&self) -> &str {
-        self.package.rsplit(' ').next().unwrap_or_default()
+        &self.package[self.version_at as usize..]
     }
 
     /// The key of content: the own spec and the inputs' digests, in the order
@@ -157,7 +167,29 @@ pub struct Plan {
     /// Steps that were asked for, as against those they need.
     pub goals: Vec<usize>,
     /// Per package: its steps by kind.
-    pub of: BTreeMap<(RecipeId, StepKind), usize>,
+    pub of: Places,
+}
+
+/// Where in a plan the steps of each package are, by kind.
+#[derive(Clone, Debug, Default)]
+pub struct Places(Vec<[Option<NonZeroU32>; StepKind::COUNT]>);
+
+impl Places {
+    /// Of so many recipes, none of which has a step yet.
+    fn of(recipes: usize) -> Self {
+        Self(vec![[None; StepKind::COUNT]; recipes])
+    }
+
+    fn set(&mut self, (recipe, kind): (RecipeId, StepKind), index: usize) {
+        // One more than the index, which then takes half the room.
+        self.0[recipe.0][kind as usize] = u32::try_from(index + 1).ok().and_then(NonZeroU32::new);
+    }
+
+    /// The index of a step.
+    pub fn get(&self, (recipe, kind): (RecipeId, StepKind)) -> Option<usize> {
+        let index = self.0.get(recipe.0)?[kind as usize]?;
+        Some(index.get() as usize - 1)
+    }
 }
 //PLAN
 impl Plan {
@@ -179,6 +211,9 @@ fn intent(key: &mut KeyWriter, steps: &[Step], (spec, inputs): (&KeyWriter, &[In
     }
 }
 
+/// A recipe that is checked has all kinds but one, few have tests.
+const STEPS_OF_A_RECIPE: usize = StepKind::COUNT - 1;
+
 /// A step before it has its key.
 struct Draft {
     kind: StepKind,
@@ -187,17 +222,17 @@ struct Draft {
     subject: Arc<str>,
     inputs: Vec<Input>,
     spec: KeyWriter,
+    version_at: u32,
 }
 
 /// Gives steps their keys while more of them come, inputs first. What comes is
 /// kept as it is: to give up or move another thread's memory is to wait for it.
-fn keyed(drafts: &Receiver<Vec<Draft>>) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
+fn keyed(drafts: &Receiver<Vec<Draft>>, mut steps: Vec<Step>) -> Vec<Step> {
     let (mut own, mut room) = (KeyWriter::new(), Vec::new());
-    for Draft { kind, recipe, package, subject, inputs, spec } in drafts.iter().flatten() {
+    for Draft { kind, recipe, package, subject, inputs, spec, version_at } in drafts.iter().flatten() {
         intent(&mut own, &steps, (&spec, &inputs));
         let key = own.step_key_in(&mut room);
-        steps.push(Step { kind, recipe, package, subject, inputs, key, spec });
+        steps.push(Step { kind, recipe, package, subject, inputs, key, spec, version_at });
     }
     steps.shrink_to_fit();
     steps
@@ -211,11 +246,13 @@ fn keyed(drafts: &Receiver<Vec<Draft>>) -> Vec<Step> {
 /// wait for its heap.
 pub fn plan(set: &PackageSet, facts: &Facts, local: &Local, goals: &Goals) -> Result<Plan, Vec<Finding>> {
     let (to, from) = mpsc::channel();
-    let (goals, steps) = std::thread::scope(|scope| {
-        let keys = scope.spawn(move || keyed(&from));
-        let goals = make::Maker::new(set, (facts, local), to).make(goals);
-        (goals, keys.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    // Here, where there are large pages: what it does not fill is given back.
+    let room = Vec::with_capacity(set.ids().len() * STEPS_OF_A_RECIPE);
+    let (made, steps) = std::thread::scope(|scope| {
+        let keys = scope.spawn(move || keyed(&from, room));
+        let made = make::Maker::new(set, (facts, local), to).make(goals);
+        (made, keys.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
-    let of = steps.iter().enumerate().map(|(i, step)| ((step.recipe, step.kind), i)).collect();
-    Ok(Plan { goals: goals?, steps, of })
+    let (goals, of) = made?;
+    Ok(Plan { goals, steps, of })
 }

@@ -131,6 +131,21 @@ fn a_plan_has_inputs_first() {
     );
 }
 
+#[test]
+fn each_step_is_found_by_its_package_and_kind() {
+    let set = set(DEMO);
+    let plan = make(&set, "app", &facts());
+    for recipe in set.ids() {
+        for kind in StepKind::ALL {
+            let there = plan.steps.iter().position(|step| (step.recipe, step.kind) == (recipe, kind));
+            assert_eq!(plan.of.get((recipe, kind)), there, "{kind:?} of {recipe:?}");
+        }
+    }
+    assert_eq!(plan.of.get((RecipeId(99), StepKind::Build)), None);
+    assert!(plan.steps.iter().all(|step| *step.package == *set.label(step.recipe)
+        && step.package.ends_with(&format!(" {}", step.version()))));
+}
+
 /// The steps whose keys differ between two versions of the same recipes.
 fn moved(change: impl Fn(&str) -> String) -> Vec<String> {
     let (before, after) = (set(DEMO), set(&change(DEMO)));

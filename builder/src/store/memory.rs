@@ -4,7 +4,7 @@
 //! Knows text and numbers by key. Must never hold anything a result depends
 //! on: forgetting all of it costs only time.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension as _, params};
@@ -28,6 +28,10 @@ const MANY: usize = 256;
 
 /// The key of a success, and its parts.
 pub type LastSuccess = (StepKey, Vec<KeyPart>);
+/// A package and a step of it.
+pub type Subject<'s> = (&'s str, StepKind);
+/// What is known of some of many that were asked for, by their place.
+pub type Known<T> = BTreeMap<usize, T>;
 
 /// A name a blob was fetched under.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,26 +90,30 @@ impl Store {
         Ok(Some((key, parts)))
     }
 
-    /// [`Store::history`] of many.
-    pub fn histories(&self, of: &[(&str, StepKind)]) -> Result<Vec<Option<Duration>>> {
+    /// [`Store::history`] of many: of those that have one, by their place.
+    pub fn histories<'s>(&self, of: impl ExactSizeIterator<Item = Subject<'s>>) -> Result<Known<Duration>> {
         self.of_many(of, "SELECT DISTINCT package, kind FROM durations", |p, k| self.history(p, k))
     }
 
-    /// [`Store::last_success`] of many.
-    pub fn last_successes(&self, of: &[(&str, StepKind)]) -> Result<Vec<Option<LastSuccess>>> {
+    /// [`Store::last_success`] of many, as [`Store::histories`].
+    pub fn last_successes<'s>(
+        &self,
+        of: impl ExactSizeIterator<Item = Subject<'s>>,
+    ) -> Result<Known<LastSuccess>> {
         self.of_many(of, "SELECT package, kind FROM successes", |p, k| self.last_success(p, k))
     }
 
     /// Asks one by one; of many only those that `known` has, so that a plan of
     /// thousands of steps in a new store costs one question.
-    fn of_many<T>(
+    fn of_many<'s, T>(
         &self,
-        of: &[(&str, StepKind)],
+        of: impl ExactSizeIterator<Item = Subject<'s>>,
         known: &str,
         ask: impl Fn(&str, StepKind) -> Result<Option<T>>,
-    ) -> Result<Vec<Option<T>>> {
+    ) -> Result<Known<T>> {
+        let one = |(n, (package, kind))| ask(package, kind).map(|found| Some((n, found?))).transpose();
         if of.len() < MANY {
-            return of.iter().map(|(package, kind)| ask(package, *kind)).collect();
+            return of.enumerate().filter_map(one).collect();
         }
         let there: HashSet<(String, String)> = {
             let connection = self.state().connection();
@@ -113,18 +121,13 @@ impl Store {
             let rows = known.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
             rows.and_then(Iterator::collect).map_err(sql)?
         };
-        let is_there = |package: &str, kind: StepKind| {
-            !there.is_empty() && there.contains(&(package.to_owned(), kind.word().to_owned()))
-        };
-        let one = |&(package, kind): &(&str, StepKind)| match is_there(package, kind) {
-            true => ask(package, kind),
-            false => Ok(None),
-        };
-        let mut found = Vec::with_capacity(of.len());
-        for asked in of {
-            found.push(one(asked)?);
+        if there.is_empty() {
+            return Ok(Known::new());
         }
-        Ok(found)
+        let is_there = |(_, (package, kind)): &(usize, Subject<'s>)| {
+            there.contains(&((*package).to_owned(), kind.word().to_owned()))
+        };
+        of.enumerate().filter(is_there).filter_map(one).collect()
     }
 
     /// Remembers under which name a blob was fetched.

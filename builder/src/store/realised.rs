@@ -32,7 +32,10 @@ impl Store {
     }
 
     /// [`Store::lookup`] of many keys with one read of the database.
-    pub fn lookup_many(&self, keys: &[StepKey]) -> Result<HashMap<StepKey, Realisation>> {
+    pub fn lookup_many<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k StepKey> + Clone,
+    ) -> Result<HashMap<StepKey, Realisation>> {
         let found = self.state().by_keys(keys)?;
         if found.is_empty() {
             return Ok(HashMap::new());

@@ -3,7 +3,6 @@
 //! Knows SQL and the schema's version. Must never know the disk beside its
 //! own file: whether an output is still there is asked elsewhere.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -123,12 +122,18 @@ impl State {
     }
 
     /// The realisations of some keys, in one read for thousands of them.
-    pub(super) fn by_keys(&self, keys: &[StepKey]) -> Result<Vec<(StepKey, Realisation)>> {
+    pub(super) fn by_keys<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k StepKey> + Clone,
+    ) -> Result<Vec<(StepKey, Realisation)>> {
         let ask =
             format!("SELECT {COLUMNS} FROM realisations WHERE key IN (SELECT value FROM json_each(?1))");
-        let known = if keys.len() < MANY_KEYS { None } else { self.all_keys(keys.len())? };
-        let there = known.map(|known| keys.iter().filter(|key| known.contains(key)).copied().collect());
-        let keys: Cow<'_, [StepKey]> = there.map_or(Cow::Borrowed(keys), Cow::Owned);
+        let many = keys.clone().count();
+        let known = if many < MANY_KEYS { None } else { self.all_keys(many)? };
+        let keys: Vec<StepKey> = match known {
+            Some(known) => keys.filter(|key| known.contains(key)).copied().collect(),
+            None => keys.copied().collect(),
+        };
         let mut found = Vec::new();
         for keys in keys.chunks(MOST_KEYS) {
             let keys: Vec<String> = keys.iter().map(StepKey::hex).collect();

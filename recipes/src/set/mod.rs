@@ -169,7 +169,7 @@ impl PackageSet {
     }
 
     /// All recipes, in the order they were given in.
-    pub fn ids(&self) -> impl Iterator<Item = RecipeId> + use<> {
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = RecipeId> + use<> {
         (0..self.recipes.len()).map(RecipeId)
     }
 

@@ -54,6 +54,7 @@ pub(super) fn note(all: &mut Vec<Looked>, looked: Looked) {
     match MOST.checked_sub(all.len()) {
         None => {}
         Some(0) => all.push(Looked::Odd),
+        Some(_) if matches!(&looked, Looked::Folder(_, names) if names.len() > MOST) => all.push(Looked::Odd),
         Some(_) => all.push(looked),
     }
 }
@@ -140,6 +141,15 @@ mod tests {
         assert_eq!(all.len(), MOST + 1);
         assert!(all[..MOST].iter().all(|looked| looked.path().is_some()));
         assert!(matches!(all[MOST], Looked::Odd));
+        // So are the names in one folder.
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a"), "").unwrap();
+        let kind = listing(dir.path()).unwrap()[0].1;
+        for (many, known) in [(MOST, true), (MOST + 1, false)] {
+            let mut all = Vec::new();
+            note(&mut all, Looked::Folder("/".into(), vec![("a".to_owned(), kind); many]));
+            assert_eq!(all[0].path().is_some(), known);
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Running<'_> {
             match word {
                 Word::Source(source) => {
                     let of = (self.plan.steps[source].recipe, StepKind::Build);
-                    if let Some(&build) = self.plan.of.get(&of) {
+                    if let Some(build) = self.plan.of.get(of) {
                         self.tell(build);
                     }
                 }

@@ -6,7 +6,8 @@ use recipes::set::RecipeId;
 
 use super::*;
 use crate::error::Kind;
-use crate::key::KeyWriter;
+use crate::key::{KeyWriter, StepKey};
+use crate::plan::Places;
 use crate::store::realisation::Level;
 
 /// Steps with these keys, each needing the one before.
@@ -20,7 +21,7 @@ fn chain(keys: &[&str]) -> Plan {
         Step::made_up(recipe, StepKind::Verify, (spec, inputs))
     });
     let steps: Vec<Step> = steps.collect();
-    Plan { goals: (0..steps.len()).collect(), steps, of: BTreeMap::new() }
+    Plan { goals: (0..steps.len()).collect(), steps, of: Places::default() }
 }
 
 struct Pretend<F>(F);
@@ -101,7 +102,7 @@ fn builds(names: &[&str]) -> Plan {
         steps.push(step(name, StepKind::Build, &[source, 0]));
     }
     let goals = (0..steps.len()).filter(|&i| steps[i].kind == StepKind::Build).collect();
-    Plan { goals, steps, of: BTreeMap::new() }
+    Plan { goals, steps, of: Places::default() }
 }
 
 /// Tells of which builds it was told beforehand.
@@ -258,7 +259,7 @@ fn of_two_failures_in_the_way_the_first_of_the_plan_is_named() {
         step
     };
     let steps = vec![made_up("a", &[]), made_up("b", &[]), made_up("c", &[0, 1]), made_up("d", &[2])];
-    let plan = Plan { goals: vec![3], steps, of: BTreeMap::new() };
+    let plan = Plan { goals: vec![3], steps, of: Places::default() };
     let (later, earlier) = mpsc::channel();
     let (later, earlier) = (Mutex::new(later), Mutex::new(earlier));
     let work = Pretend(|step: &Step| {

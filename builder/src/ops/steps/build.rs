@@ -106,7 +106,7 @@ fn spec(
         compiler: declares_compiler(recipe),
         pretend_version: source::pretends_version(&source.origin),
         jobserver: machines.jobserver_flag().map_err(broken)?,
-        build: recipe.build.clone(),
+        build: (*recipe.build).clone(),
         phases: recipe.phases.clone(),
         level: machines.level,
         warm: None,

@@ -48,6 +48,10 @@ const ROOM: usize = 64 << 20;
 /// be more, and what comes later has no large pages.
 #[cfg(target_env = "gnu")]
 const MAIN_ROOM: usize = 128 << 20;
+/// The largest buffer that the library takes from a heap at all: one of its
+/// own would have no large pages.
+#[cfg(target_env = "gnu")]
+const LARGEST: libc::c_int = 32 << 20;
 /// Some of these are more than what is free at the end of a heap that did not
 /// grow yet; by itself the library takes what has 128 kB from no heap at all.
 #[cfg(target_env = "gnu")]
@@ -67,6 +71,7 @@ pub fn roomy_heap() {
     // advice about pages, which changes nothing of what is in them.
     unsafe {
         libc::mallopt(libc::M_TOP_PAD, MAIN_ROOM as libc::c_int);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGEST);
         let before = libc::sbrk(0);
         probes.push(Vec::with_capacity(PROBE));
         let at = probes[0].as_ptr() as usize;
