@@ -6,7 +6,7 @@
 
 use crate::output::Output;
 use crate::project::Project;
-use crate::world::World;
+use crate::world::{World, python};
 
 fn database(world: &World) -> rusqlite::Connection {
     rusqlite::Connection::open(world.path("store/state.sqlite")).unwrap()
@@ -43,14 +43,22 @@ fn the_answer_is_that_of_a_run() {
     let world = world();
     for verb in [&["build", "hub", "spoke"][..], &["build", "--no-link", "hub"], &["check", "hub"]] {
         let args = [&["--json"], verb].concat();
+        let links = || std::fs::read_link(world.work("result-hub")).ok();
+        // After the run that builds, and after one that found all there.
+        let after = |what: &str| {
+            assert_eq!(dye(&world), 1, "{verb:?} is remembered after {what}");
+            assert!(is_dyed(&world.ok(&args)), "{verb:?} is answered after {what}");
+            database(&world)
+                .execute("UPDATE memories SET value = replace(value, 'dyed', 'hub')", [])
+                .unwrap();
+            (told(&world, &args), links())
+        };
         world.ok(&args);
-        let run = told(&world, &args);
-        let links = std::fs::read_link(world.work("result-hub")).ok();
-        assert_eq!(dye(&world), 1, "{verb:?} is remembered");
-        assert!(is_dyed(&world.ok(&args)), "{verb:?} is answered");
-        database(&world).execute("UPDATE memories SET value = replace(value, 'dyed', 'hub')", []).unwrap();
-        assert_eq!(told(&world, &args), run);
-        assert_eq!(std::fs::read_link(world.work("result-hub")).ok(), links);
+        let of_build = after("a build");
+        forget(&world);
+        let run = (told(&world, &args), links());
+        assert_eq!(of_build, run);
+        assert_eq!(after("a look"), run);
         world.ok(&["gc"]);
     }
     // Also where it is told to people.
@@ -59,6 +67,7 @@ fn the_answer_is_that_of_a_run() {
         (output.stdout.clone(), world.redactions().apply(&output.stderr))
     };
     world.ok(&["build", "hub"]);
+    forget(&world);
     let run = text(&["build", "hub"]);
     assert!(run.1.contains("it squeaks"), "{run:?}");
     assert_eq!(dye(&world), 1);
@@ -67,9 +76,13 @@ fn the_answer_is_that_of_a_run() {
     assert_eq!((result, talk.replace("dyed", "hub")), run);
 }
 
-/// Runs until it is answered from memory, and shows that it is.
+/// The next run is made.
+fn forget(world: &World) {
+    database(world).execute("DELETE FROM memories WHERE namespace = 'answer'", []).unwrap();
+}
+
+/// Runs, and shows that it is answered from memory from then on.
 fn remember(world: &World, args: &[&str], before: &str) {
-    world.ok(args);
     world.ok(args);
     assert!(dye(world) > 0, "it is remembered, before: {before}");
     let output = world.ok(args);
@@ -120,6 +133,31 @@ fn whatever_changes_calls_for_a_run() {
     }
     let other = world.ok(&["--json", "build", "hub", "--no-check"]);
     assert!(!is_dyed(&other), "{other}");
+}
+
+#[test]
+fn what_changes_while_it_is_built_calls_for_a_run() {
+    for (what, change) in [
+        ("nothing", "pass"),
+        ("a file that went", "os.remove('recipes/elsewhere/wheelwright.toml')"),
+        ("another folder", "os.rename('recipes/elsewhere', 'aside'); os.mkdir('recipes/elsewhere')"),
+        ("a recipe", "open('recipes/hub-1.0.toml', 'a').write('#')"),
+    ] {
+        let world = World::new(&[]);
+        // What this says is old, so that its times tell what became of it.
+        std::fs::create_dir(world.work("recipes/elsewhere")).unwrap();
+        std::os::unix::fs::symlink(python(), world.work("recipes/elsewhere/wheelwright.toml")).unwrap();
+        let code = format!("import os\nos.chdir({:?})\n{change}", world.work("").display().to_string());
+        world.add(&Project::new("hub", "1.0").hook(&code).recipe_says("[build]\ncold = true\n"));
+        // Without a wall the build reaches all this.
+        let open = std::process::Command::new("chmod").args(["-R", "a+rwX"]).arg(world.work("")).status();
+        assert!(open.unwrap().success());
+        let args = ["--json", "build", "--no-check", "--no-link", "--isolation", "env", "hub"];
+        world.ok(&args);
+        assert_eq!(dye(&world), 1, "{what}");
+        let again = world.run(&args);
+        assert_eq!(is_dyed(&again), what == "nothing", "{what}: {again}");
+    }
 }
 
 #[test]

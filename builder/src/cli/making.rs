@@ -3,6 +3,7 @@
 //! Knows their flags and how their results are told. Must never decide what
 //! is built.
 
+use std::cell::RefCell;
 use std::fmt::Debug;
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use crate::event::{Event, Failure};
 use crate::ops::accept::accept_hashes;
 use crate::ops::build::{self, Built, Planned, Prepared, Request};
 use crate::ops::goals::Everything;
-use crate::ops::remembered::{Answer, Question};
+use crate::ops::remembered::{Answer, Question, Rests};
 use crate::ops::report::{Report, junit, markdown, wire};
 use crate::ops::result;
 use crate::plan::Depth;
@@ -53,9 +54,14 @@ pub fn build(ambient: &Ambient, common: &Common, args: &BuildArgs) -> Outcome {
     }
     let out = ambient.absolute(&args.out_link);
     let wheel_dir = args.wheel_dir.as_ref().map(|dir| ambient.absolute(dir));
+    let rests = RefCell::new(None);
     let check = |planned: &Planned| {
         wheel_dir.as_deref().map_or(Ok(()), result::check_wheel_dir)?;
-        if no_link { Ok(()) } else { result::check_links(planned, &out) }
+        if !no_link {
+            result::check_links(planned, &out)?;
+        }
+        rests.replace(question.as_ref().and_then(|_| Rests::before(planned)));
+        Ok(())
     };
     let (planned, mut built) = match run(ambient, common, (&request, &args.flags), &check)? {
         Ran::Done(done) => *done,
@@ -76,7 +82,7 @@ pub fn build(ambient: &Ambient, common: &Common, args: &BuildArgs) -> Outcome {
     }
     built.report.start_up = result::start_up(&planned, &built);
     if let Some(question) = &question {
-        question.remember(&planned, &built, None);
+        question.remember(&planned, &built, rests.take(), None);
     }
     planned.leave();
     finish(ambient, common, &args.flags, &mut built.report)
@@ -92,11 +98,16 @@ pub fn check(ambient: &Ambient, common: &Common, args: &CheckArgs) -> Outcome {
     if let Some(answer) = ask(ambient, question.as_ref(), &mut request) {
         return told(ambient, common, &args.flags, answer);
     }
-    match run(ambient, common, (&request, &args.flags), &|_| Ok(()))? {
+    let rests = RefCell::new(None);
+    let look = |planned: &Planned| {
+        rests.replace(question.as_ref().and_then(|_| Rests::before(planned)));
+        Ok(())
+    };
+    match run(ambient, common, (&request, &args.flags), &look)? {
         Ran::Done(done) => {
             let (planned, mut built) = *done;
             if let Some(question) = &question {
-                question.remember(&planned, &built, None);
+                question.remember(&planned, &built, rests.take(), None);
             }
             planned.leave();
             finish(ambient, common, &args.flags, &mut built.report)

@@ -11,6 +11,7 @@ use super::{Outcome, print};
 use crate::ambient::Ambient;
 use crate::error::{Error, Kind, Result};
 use crate::ops::environments;
+use crate::ops::remembered::Rests;
 use crate::plan::Depth;
 use crate::store::Store;
 use recipes::set::Tests;
@@ -75,7 +76,7 @@ pub fn run(ambient: &Ambient, common: &Common, args: &RunArgs) -> Outcome {
     let (place, found) = environments::frozen(&planned, &built)?;
     // One that had to be made first would keep the command waiting twice.
     if let (Some(question), true) = (&question, found) {
-        question.remember(&planned, &built, Some(&place));
+        question.remember(&planned, &built, Rests::after(&planned, &built), Some(&place));
     }
     Err(become_command(ambient, &planned.machines.store, &place, &args.command)?)
 }

@@ -1,9 +1,9 @@
 //! What was answered to a whole question when there was nothing to do.
 //!
-//! A run that found everything built and nothing wrong leaves, in the store's
-//! database, one row: what it told, and all that this rests on. When the same
-//! is asked again and nothing of that has changed, what it told is the answer;
-//! no recipe is read then, and no plan made.
+//! A run after which everything is built and nothing wrong leaves, in the store's
+//! database, one row: what the next one will tell that finds it so, and all that
+//! this rests on. When the same is asked again and nothing of that has changed,
+//! this is the answer; no recipe is read then, and no plan made.
 //!
 //! Knows what a question consists of, and when its answer still holds. Must
 //! never answer when in doubt: whatever is odd is no answer, and the run is
@@ -25,7 +25,7 @@ use crate::event::Ended;
 use crate::key::Digest;
 use crate::ops::build::{Built, Planned};
 use crate::ops::load::{Looked, Named};
-use crate::ops::report::{Entry, Report};
+use crate::ops::report::Report;
 use crate::ops::{host, machines, result};
 use crate::python::kernel_key;
 use crate::store::Store;
@@ -95,26 +95,48 @@ impl Question {
         memo.answer()
     }
 
-    /// Remembers what a run told that had nothing to do. A run that did
-    /// something is not remembered: the next one tells something else.
-    pub fn remember(&self, planned: &Planned, built: &Built, place: Option<&Path>) {
-        let Some(memo) = memo(planned, built, place) else { return };
+    /// Remembers what is told after a run when the same is asked again: that
+    /// there is nothing to do. `rests` is what the run rested on.
+    pub fn remember(&self, planned: &Planned, built: &Built, rests: Option<Rests>, place: Option<&Path>) {
+        let Some(memo) = rests.and_then(|rests| memo(planned, built, rests, place)) else { return };
         // Forgetting costs the run that is made then.
         let _ = serde_json::to_string(&memo).map(|text| planned.machines.store.keep_answer(&self.0, &text));
     }
 }
 
-/// All of it as it is written down; nothing where something was done, is wrong,
-/// or rests on what a look cannot tell.
-fn memo(planned: &Planned, built: &Built, place: Option<&Path>) -> Option<MemoV1> {
+/// All on disk that a run rests on, as it was when the plan was made.
+///
+/// To be looked at before anything runs: what changes while packages are built,
+/// and be it that something goes that was there, is another question then.
+pub struct Rests(Vec<Seen>);
+
+impl Rests {
+    /// Nothing where it is not as it was read, or where that cannot be told.
+    pub fn before(planned: &Planned) -> Option<Self> {
+        seen(planned).map(Self)
+    }
+
+    /// The same after a run that did nothing, which was over at once. Of one
+    /// that did something it is too late to look.
+    pub fn after(planned: &Planned, built: &Built) -> Option<Self> {
+        let nothing_done = built.report.entries.iter().all(|entry| entry.ended == Ended::Reused);
+        if nothing_done { Self::before(planned) } else { None }
+    }
+}
+
+/// All of it as it is written down; nothing where something is missing, is
+/// wrong, or rests on what a look cannot tell.
+fn memo(planned: &Planned, built: &Built, rests: Rests, place: Option<&Path>) -> Option<MemoV1> {
     let (ambient, store) = (&planned.machines.ambient, &planned.machines.store);
     let report = &built.report;
-    let kept = |entry: &Entry| entry.ended == Ended::Reused;
-    let nothing_done = report.entries.iter().all(kept) && report.troubles.is_empty() && !report.stopped;
     let sound = planned.findings.iter().all(|f| f.severity != Severity::Error);
-    if !nothing_done || !sound || !built.mismatches.is_empty() {
+    // A run that finds all that is wanted looks at nothing below it.
+    let goals = &planned.plan.goals;
+    let all_there = goals.iter().all(|&goal| built.realised[goal].is_some());
+    if report.kind().is_some() || !sound || !all_there || !built.mismatches.is_empty() {
         return None;
     }
+    let steps = goals.iter().map(|&goal| &planned.plan.steps[goal]);
     let vars = ambient.asked()?.into_iter().map(|name| (wire::value(ambient, &name), name));
     let links = report.results.iter().map(|link| Some((link.to_str()?, std::fs::read_link(link).ok()?)));
     let links: Vec<(&str, PathBuf)> = links.collect::<Option<_>>()?;
@@ -122,11 +144,11 @@ fn memo(planned: &Planned, built: &Built, place: Option<&Path>) -> Option<MemoV1
     let told = planned.findings.iter().filter(|f| f.severity == Severity::Warning);
     Some(MemoV1 {
         vars: vars.map(|(value, name)| (name, value)).collect(),
-        seen: seen(planned)?,
+        seen: rests.0,
         there: there(planned, built, place).iter().map(|path| inside(store, path)).collect::<Option<_>>()?,
         links: links.collect::<Option<_>>()?,
         answer: AnswerV1 {
-            entries: report.entries.iter().map(|e| (e.package.clone(), e.kind.word().to_owned())).collect(),
+            entries: steps.map(|step| (step.package.to_string(), step.kind.word().to_owned())).collect(),
             warnings: told.map(|f| f.render()).collect(),
             left_out: planned.left_out.clone(),
             start_up: report.start_up.clone(),
@@ -144,7 +166,8 @@ fn inside(store: &Store, path: &Path) -> Option<String> {
 /// results or an environment were made, what these are made of.
 fn there(planned: &Planned, built: &Built, place: Option<&Path>) -> Vec<PathBuf> {
     let store = &planned.machines.store;
-    let outputs = built.realised.iter().flatten().filter_map(|realisation| match &realisation.output {
+    let goals = planned.plan.goals.iter().filter_map(|&goal| built.realised[goal].as_ref());
+    let outputs = goals.filter_map(|realisation| match &realisation.output {
         Output::Blob { digest, .. } => Some(store.blob_path(digest)),
         Output::Tree(digest) => Some(store.tree_path(digest)),
         Output::Passed => None,
