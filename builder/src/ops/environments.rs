@@ -60,6 +60,7 @@ pub fn closure_members(
                 version: recipe.version.to_string(),
                 module: None,
                 tree: with_code(&planned.machines, tree)?,
+                copies: None,
             });
             continue;
         }

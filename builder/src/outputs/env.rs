@@ -7,12 +7,13 @@
 //! pip's own `.pth` edits write in place, and as root no mode stops them. Only
 //! compiled files, files of a MiB and more, and formats that are only read
 //! (time zones, message catalogs, pictures, fonts) are hard links: nobody edits
-//! these in place. Byte code comes along in each kind, in a working one the
-//! kind that notices edits; it is a hard link too, since Python replaces it by
-//! a new file.
+//! these in place. What is copied lies together in a pack beside each install.
+//! Byte code comes along in each kind, in a working one the kind that notices
+//! edits; it is a hard link too, since Python replaces it by a new file.
 //!
 //! Knows links and launchers. Must never know how an install came to be.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -22,6 +23,7 @@ use rayon::prelude::*;
 use recipes::diag::{Finding, Severity};
 use recipes::target::Target;
 
+use super::copies::Copies;
 use super::launcher::{self, UserSite};
 use super::merge::{Clash, Merge, Node, Source};
 use super::modules::{self, Host, Member};
@@ -79,12 +81,16 @@ pub fn compose(spec: &Spec<'_>, into: &Path) -> Result<Composed, Trouble> {
         return Err(Trouble::Findings(reasons));
     }
     let contents = spec.members.par_iter().map(|m| read_contents(&m.tree)).collect::<Result<Vec<_>>>()?;
-    let (merge, composed) = plan(spec, &contents)?;
+    let copies = match spec.style {
+        Style::Working => Copies::open(spec.members)?,
+        Style::Frozen | Style::Solid => Copies::none(),
+    };
+    let (merge, composed) = plan(spec, &contents, &copies)?;
     if !merge.clashes.is_empty() {
         return Err(Trouble::Findings(merge.clashes.iter().map(|c| clash(spec.members, c)).collect()));
     }
     skeleton(spec, into)?;
-    write_out(spec, &merge.top, into)?;
+    write_out(spec, (&copies, &merge.top), into)?;
     Ok(composed)
 }
 
@@ -117,10 +123,10 @@ fn clash(members: &[Member], clash: &Clash) -> Finding {
 }
 
 /// Everything but the interpreter's own files, as names.
-fn plan(spec: &Spec<'_>, contents: &[Contents]) -> Result<(Merge, Composed)> {
+fn plan<'a>(spec: &Spec<'_>, contents: &[Contents], copies: &'a Copies<'a>) -> Result<(Merge<'a>, Composed)> {
     let own: Vec<BTreeMap<String, String>> =
         spec.members.par_iter().zip(contents).map(|(m, c)| metadata(spec, m, c)).collect::<Result<_>>()?;
-    let (mut merge, mut composed) = (Merge::default(), Composed::default());
+    let (mut merge, mut composed) = (Merge::new(copies), Composed::default());
     let site = site_packages(&spec.host.python);
     for (owner, (member, contents)) in spec.members.iter().zip(contents).enumerate() {
         let of =
@@ -156,7 +162,7 @@ fn names(contents: &Contents) -> impl Iterator<Item = &str> {
     points.chain(contents.scripts.iter().map(|s| s.name.as_str()))
 }
 
-fn executables(spec: &Spec<'_>, owner: usize, contents: &Contents, merge: &mut Merge) -> Result<()> {
+fn executables(spec: &Spec<'_>, owner: usize, contents: &Contents, merge: &mut Merge<'_>) -> Result<()> {
     let text = |text| Node::Text { owner, text, executable: true };
     for point in &contents.entry_points {
         let node = text(launcher::entry_point(point, spec.user_site));
@@ -194,29 +200,29 @@ fn metadata(spec: &Spec<'_>, member: &Member, contents: &Contents) -> Result<BTr
     let path = format!("{site}/{folder}/RECORD");
     let source = member.tree.join(&path);
     let record = fs::read(&source).doing(|| format!("failed to read `{}`", source.display()))?;
-    let lines = record::parse(&record).map_err(|all| {
+    let rows = record::rows(&record).map_err(|all| {
         Error::environment(format!("failed to understand `{}`", source.display())).because(all.join(", "))
     })?;
-    files.insert(path, working_record(&lines, contents, direct_url.is_some()));
+    files.insert(path, working_record(&rows, contents, direct_url.is_some()));
     Ok(files)
 }
 
 /// RECORD with what the environment really holds, so that pip can uninstall.
-fn working_record(record: &[record::Line], contents: &Contents, direct_url: bool) -> String {
+fn working_record(rows: &[(Cow<'_, str>, &str)], contents: &Contents, direct_url: bool) -> String {
     let up = |path: &str| format!("../../../{path}");
     let natives = contents.scripts.iter().filter(|s| s.python.is_none());
     let mut gone: BTreeSet<String> = natives.map(|s| up(&format!("{SCRIPTS_DIR}/{}", s.name))).collect();
     gone.insert(up(MODULE_FILE));
-    let kept = record.iter().filter(|line| !gone.contains(&line.path));
-    let mut lines: Vec<String> = kept.map(record::Line::text).collect();
     let added = |path: &str| record::line(path, "", None);
-    lines.extend(names(contents).map(|name| added(&up(&format!("bin/{name}")))));
+    let mut own: Vec<String> = names(contents).map(|name| added(&up(&format!("bin/{name}")))).collect();
     if let (true, Some(folder)) = (direct_url, &contents.dist_info) {
-        lines.push(added(&format!("{folder}/direct_url.json")));
+        own.push(added(&format!("{folder}/direct_url.json")));
     }
-    lines.sort();
-    lines.dedup();
-    lines.concat()
+    let kept = rows.iter().filter(|(path, _)| !gone.contains(path.as_ref())).map(|(_, row)| *row);
+    let mut rows: Vec<&str> = kept.chain(own.iter().map(|row| row.trim_end())).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    rows.iter().flat_map(|row| [*row, "\n"]).collect()
 }
 
 /// `pyvenv.cfg`, the interpreter's links, `lib64`.

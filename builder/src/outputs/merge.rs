@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::copies::Copies;
 use crate::error::{IoContext as _, Result};
 
 /// What stands at a name.
@@ -58,27 +59,33 @@ pub struct Clash {
 }
 
 /// A folder in the making.
-#[derive(Debug, Default)]
-pub struct Merge {
+#[derive(Debug)]
+pub struct Merge<'a> {
     /// What it holds.
     pub top: Folder,
     /// What cannot be.
     pub clashes: Vec<Clash>,
+    copies: &'a Copies<'a>,
 }
 
-impl Merge {
+impl<'a> Merge<'a> {
+    /// Nothing, for now. What a pack lists of an install is not asked of the disk.
+    pub fn new(copies: &'a Copies<'a>) -> Self {
+        Self { top: Folder::new(), clashes: Vec::new(), copies }
+    }
+
     /// Puts something at a path.
     pub fn add(&mut self, path: &str, node: Node) -> Result<()> {
-        insert(&mut self.top, path, path, node, &mut self.clashes)
+        insert((self.copies, &mut self.top), path, path, node, &mut self.clashes)
     }
 
     /// Puts something at a path in place of what is there.
     pub fn replace(&mut self, path: &str, node: Node) -> Result<()> {
-        replace(&mut self.top, path, node)
+        replace((self.copies, &mut self.top), path, node)
     }
 }
 
-fn replace(folder: &mut Folder, rest: &str, node: Node) -> Result<()> {
+fn replace((copies, folder): (&Copies<'_>, &mut Folder), rest: &str, node: Node) -> Result<()> {
     let Some((name, below)) = rest.split_once('/') else {
         folder.insert(rest.to_owned(), node);
         return Ok(());
@@ -87,15 +94,21 @@ fn replace(folder: &mut Folder, rest: &str, node: Node) -> Result<()> {
     if let Node::Of(source) = inner
         && source.folder
     {
-        *inner = Node::Folder(open(source)?);
+        *inner = Node::Folder(open(copies, source)?);
     }
     match inner {
-        Node::Folder(inner) => replace(inner, below, node),
+        Node::Folder(inner) => replace((copies, inner), below, node),
         _ => Ok(()),
     }
 }
 
-fn insert(folder: &mut Folder, path: &str, rest: &str, node: Node, clashes: &mut Vec<Clash>) -> Result<()> {
+fn insert(
+    (copies, folder): (&Copies<'_>, &mut Folder),
+    path: &str,
+    rest: &str,
+    node: Node,
+    clashes: &mut Vec<Clash>,
+) -> Result<()> {
     let Some((name, below)) = rest.split_once('/') else {
         return match folder.remove(rest) {
             None => {
@@ -103,7 +116,7 @@ fn insert(folder: &mut Folder, path: &str, rest: &str, node: Node, clashes: &mut
                 Ok(())
             }
             Some(there) => {
-                let both = join(path, there, node, clashes)?;
+                let both = join(copies, path, (there, node), clashes)?;
                 folder.insert(rest.to_owned(), both);
                 Ok(())
             }
@@ -113,11 +126,11 @@ fn insert(folder: &mut Folder, path: &str, rest: &str, node: Node, clashes: &mut
     if let Node::Of(source) = inner
         && source.folder
     {
-        *inner = Node::Folder(open(source)?);
+        *inner = Node::Folder(open(copies, source)?);
     }
     let there = owner(inner);
     match inner {
-        Node::Folder(inner) => insert(inner, path, below, node, clashes),
+        Node::Folder(inner) => insert((copies, inner), path, below, node, clashes),
         _ => {
             let at = &path[..path.len() - below.len() - 1];
             clashes.push(Clash { path: at.to_owned(), owners: (there, owner(&node)) });
@@ -127,12 +140,12 @@ fn insert(folder: &mut Folder, path: &str, rest: &str, node: Node, clashes: &mut
 }
 
 /// Two things at one path: equal files are one, folders are merged.
-fn join(path: &str, a: Node, b: Node, clashes: &mut Vec<Clash>) -> Result<Node> {
+fn join(copies: &Copies<'_>, path: &str, (a, b): (Node, Node), clashes: &mut Vec<Clash>) -> Result<Node> {
     match (is_folder(&a), is_folder(&b)) {
         (true, true) => {
-            let mut both = into_folder(a)?;
-            for (name, node) in into_folder(b)? {
-                insert(&mut both, &format!("{path}/{name}"), &name, node, clashes)?;
+            let mut both = into_folder(copies, a)?;
+            for (name, node) in into_folder(copies, b)? {
+                insert((copies, &mut both), &format!("{path}/{name}"), &name, node, clashes)?;
             }
             Ok(Node::Folder(both))
         }
@@ -170,27 +183,27 @@ fn bytes(node: &Node) -> Result<Vec<u8>> {
     }
 }
 
-fn into_folder(node: Node) -> Result<Folder> {
+fn into_folder(copies: &Copies<'_>, node: Node) -> Result<Folder> {
     match node {
         Node::Folder(folder) => Ok(folder),
-        Node::Of(source) => open(&source),
+        Node::Of(source) => open(copies, &source),
         Node::Text { .. } => Ok(Folder::new()),
     }
 }
 
 /// One level of an install's folder, without what belongs to no package.
-pub fn open(source: &Source) -> Result<Folder> {
-    let mut folder = Folder::new();
-    for (name, path, is_folder) in list(&source.path)? {
-        if name == COMPANION {
-            continue;
-        }
-        folder.insert(
-            name,
-            Node::Of(Source { owner: source.owner, path, folder: is_folder, real: source.real }),
-        );
-    }
-    Ok(folder)
+fn open(copies: &Copies<'_>, source: &Source) -> Result<Folder> {
+    let (owner, real) = (source.owner, source.real);
+    let entry = |(name, path, folder): (String, PathBuf, bool)| {
+        (name != COMPANION).then_some((name, Node::Of(Source { owner, path, folder, real })))
+    };
+    let Some((_, listing)) = copies.folder(owner, &source.path) else {
+        return Ok(list(&source.path)?.into_iter().filter_map(entry).collect());
+    };
+    let files = listing.packed.iter().map(|p| p.name).chain(listing.left).chain(listing.links);
+    let all = listing.folders.iter().map(|name| (*name, true)).chain(files.map(|name| (name, false)));
+    let known = |(name, folder): (&str, bool)| entry((name.to_owned(), source.path.join(name), folder));
+    Ok(all.filter_map(known).collect())
 }
 
 /// Name, path and whether it is a folder, of each entry.

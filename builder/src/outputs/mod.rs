@@ -4,6 +4,7 @@
 //! scheduling or the user's working folder.
 
 pub mod app;
+pub mod copies;
 pub mod env;
 pub mod launcher;
 mod merge;

@@ -38,6 +38,8 @@ pub struct Member {
     pub module: Option<PythonModule>,
     /// Its install tree.
     pub tree: PathBuf,
+    /// The folder with the pack of what a working environment copies of it.
+    pub copies: Option<PathBuf>,
 }
 
 impl Member {
@@ -48,6 +50,7 @@ impl Member {
             version: module.version.clone(),
             module: Some(module),
             tree: tree.into(),
+            copies: None,
         }
     }
 

@@ -15,34 +15,21 @@ use rayon::Scope;
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
+use super::copies::{Copies, is_native, is_only_read};
 use super::env::{Spec, Style, link, link_text, write};
 use super::merge::{COMPANION, Folder, Node, Source};
 use crate::error::{Error, IoContext as _, Result};
 use crate::tree::fs::copy_bytes;
+use crate::tree::pack::{Listing, Pack, Packed};
 
-/// Files larger than this are hard links in a working environment.
-const LARGE: u64 = 1 << 20;
-/// How files begin that tools make from others and programs only read: time
-/// zones, message catalogs of both byte orders, pictures, fonts. Packages have
-/// them by the hundred.
-const ONLY_READ: [&[u8]; 8] = [
-    b"TZif",
-    b"\xde\x12\x04\x95",
-    b"\x95\x04\x12\xde",
-    b"\x89PNG",
-    b"GIF8",
-    b"\xff\xd8\xff",
-    b"wOFF",
-    b"wOF2",
-];
 /// What one thread does at a time: as many files cost it about a millisecond.
 const BATCH: usize = 32;
 /// Larger files are copied in pieces, in the kernel where it can.
 const BUFFER: usize = 1 << 16;
 
 /// Writes `top` below `into`, which is there.
-pub fn write_out(spec: &Spec<'_>, top: &Folder, into: &Path) -> Result<()> {
-    let writer = Writer { spec, failed: Mutex::default() };
+pub fn write_out(spec: &Spec<'_>, (copies, top): (&Copies<'_>, &Folder), into: &Path) -> Result<()> {
+    let writer = Writer { spec, copies, failed: Mutex::default() };
     let merged = rayon::scope(|scope| {
         writer.merged(scope, (top, &Place { path: into.to_owned(), rel: PathBuf::new() }))
     });
@@ -64,6 +51,8 @@ impl Place {
 
 struct Writer<'a> {
     spec: &'a Spec<'a>,
+    /// What is copied, where it lies together.
+    copies: &'a Copies<'a>,
     /// The first failure of those that work beside each other.
     failed: Mutex<Option<Error>>,
 }
@@ -81,7 +70,7 @@ impl Writer<'_> {
     /// A folder of several installs, or of ours.
     fn merged<'s>(&'s self, scope: &Scope<'s>, (folder, place): (&'s Folder, &Place)) -> Result<()> {
         let mut modules: BTreeMap<&Path, BTreeSet<&str>> = BTreeMap::new();
-        let mut files: BTreeMap<&Path, Vec<&str>> = BTreeMap::new();
+        let mut files: BTreeMap<&Path, (usize, Vec<&str>)> = BTreeMap::new();
         for (name, node) in folder {
             let inner = place.join(name);
             match node {
@@ -99,7 +88,9 @@ impl Writer<'_> {
                     scope.spawn(move |scope| self.told(self.whole(scope, &source, &path)));
                 }
                 Node::Of(source) => match source.path.parent() {
-                    Some(from) if source.path.ends_with(name) => files.entry(from).or_default().push(name),
+                    Some(from) if source.path.ends_with(name) => {
+                        files.entry(from).or_insert((source.owner, Vec::new())).1.push(name);
+                    }
                     _ => put(&source.path, &inner.path, self.spec.style)?,
                 },
             }
@@ -109,11 +100,8 @@ impl Writer<'_> {
                 modules.entry(from).or_default().insert(module);
             }
         }
-        for (from, names) in &files {
-            let doing =
-                || format!("failed to put files of `{}` in `{}`", from.display(), place.path.display());
-            let (source, target) = (open_folder(from).doing(doing)?, open_folder(&place.path).doing(doing)?);
-            self.put_all((source.as_fd(), target.as_fd()), names, (from, &place.path))?;
+        for (from, (owner, names)) in &files {
+            self.some((*owner, from), names, &place.path)?;
         }
         // The byte code of the modules that stand in a real folder as files,
         // whichever installs they come from: Python looks for it beside the
@@ -121,8 +109,29 @@ impl Writer<'_> {
         modules.iter().try_for_each(|(from, modules)| byte_code(from, modules, &place.path))
     }
 
+    /// Some files of one folder of an install.
+    fn some(&self, (owner, from): (usize, &Path), names: &[&str], into: &Path) -> Result<()> {
+        let doing = || format!("failed to put files of `{}` in `{}`", from.display(), into.display());
+        let target = open_folder(into).doing(doing)?;
+        let mut rest = names.to_vec();
+        if let Some((pack, listing)) = self.copies.folder(owner, from) {
+            let of = |name: &str| listing.packed.binary_search_by(|p| p.name.cmp(name)).ok();
+            let packed: Vec<Packed<'_>> = names.iter().filter_map(|n| Some(listing.packed[of(n)?])).collect();
+            self.copies.write(pack, &packed, target.as_fd()).doing(doing)?;
+            rest.retain(|name| of(name).is_none());
+        }
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let source = open_folder(from).doing(doing)?;
+        self.put_all((source.as_fd(), target.as_fd()), (&rest, self.spec.style), (from, into))
+    }
+
     /// A folder of one install, with all below it.
     fn whole<'s>(&'s self, scope: &Scope<'s>, source: &Source, into: &Path) -> Result<()> {
+        if let Some((pack, listing)) = self.copies.folder(source.owner, &source.path) {
+            return self.unpacked(scope, (source, into), (pack, &listing));
+        }
         let doing = || format!("failed to put `{}` at `{}`", source.path.display(), into.display());
         make_folder(into)?;
         let mut from = Dir::new(open_folder(&source.path).doing(doing)?).doing(doing)?;
@@ -137,7 +146,7 @@ impl Writer<'_> {
             put(&source.path.join(name), &into.join(name), self.spec.style)?;
         }
         let both = (from.fd().doing(doing)?, to.as_fd());
-        self.put_all(both, &entries.files, (&source.path, into))?;
+        self.put_all(both, (&entries.files, self.spec.style), (&source.path, into))?;
         if !entries.has_code {
             return Ok(());
         }
@@ -145,14 +154,44 @@ impl Writer<'_> {
         byte_code(&source.path, &modules, into)
     }
 
+    /// The same where a pack has what is in it.
+    fn unpacked<'s>(
+        &'s self,
+        scope: &Scope<'s>,
+        (source, into): (&Source, &Path),
+        (pack, listing): (&Pack, &Listing<'_>),
+    ) -> Result<()> {
+        let doing = || format!("failed to put `{}` at `{}`", source.path.display(), into.display());
+        make_folder(into)?;
+        let to = open_folder(into).doing(doing)?;
+        for name in listing.folders.iter().filter(|name| **name != COMPANION) {
+            let below = Source { path: source.path.join(name), ..source.clone() };
+            let into = into.join(name);
+            scope.spawn(move |scope| self.told(self.whole(scope, &below, &into)));
+        }
+        for name in &listing.links {
+            put(&source.path.join(name), &into.join(name), self.spec.style)?;
+        }
+        if !listing.left.is_empty() {
+            let from = open_folder(&source.path).doing(doing)?;
+            // What was left there is what may be shared.
+            let both = (from.as_fd(), to.as_fd());
+            self.put_all(both, (&listing.left, Style::Solid), (&source.path, into))?;
+        }
+        let write = |files: &[Packed<'_>]| self.copies.write(pack, files, to.as_fd()).doing(doing);
+        listing.packed.par_chunks(BATCH).try_for_each(write)?;
+        let names = listing.left.iter().copied().chain(listing.packed.iter().map(|p| p.name));
+        let modules: BTreeSet<&str> = names.filter_map(|name| name.strip_suffix(".py")).collect();
+        if modules.is_empty() { Ok(()) } else { byte_code(&source.path, &modules, into) }
+    }
+
     /// Files of an open folder in another, several at a time.
     fn put_all<N: AsRef<str> + Sync>(
         &self,
         both: (BorrowedFd<'_>, BorrowedFd<'_>),
-        names: &[N],
+        (names, style): (&[N], Style),
         (from, into): (&Path, &Path),
     ) -> Result<()> {
-        let style = self.spec.style;
         let one = |buffer: &mut Vec<u8>, name: &str| match put_at(both, name, (style, buffer)) {
             // A link among the files of several installs.
             Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
@@ -253,11 +292,6 @@ fn entries(folder: &mut Dir, path: &Path) -> Result<Entries> {
     Ok(found)
 }
 
-/// Whether nobody edits such a file in place, so that it may be shared.
-fn is_native(name: &str) -> bool {
-    [".so", ".dylib", ".a"].iter().any(|end| name.ends_with(end))
-}
-
 /// A regular file of a folder in another, by the same name: a hard link where
 /// nobody edits it in place, else a copy.
 fn put_at(
@@ -273,23 +307,23 @@ fn put_at(
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut source = File::from(rustix::fs::openat(from, name, flags, Mode::empty())?);
     let stat = rustix::fs::fstat(&source)?;
-    if !shared && u64::try_from(stat.st_size).is_ok_and(|size| size > LARGE) && linked() {
+    let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
+    if !shared && is_only_read(size as u64, &[]) && linked() {
         return Ok(());
     }
-    let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
     // Nobody writes to an install: no second read to find its end.
     let whole = size <= buffer.len();
-    if whole {
-        source.read_exact(&mut buffer[..size])?;
-        if !shared && ONLY_READ.iter().any(|start| buffer[..size].starts_with(start)) && linked() {
-            return Ok(());
-        }
+    let start = if whole { size } else { buffer.len() };
+    source.read_exact(&mut buffer[..start])?;
+    if !shared && is_only_read(size as u64, &buffer[..start]) && linked() {
+        return Ok(());
     }
     // The umask of this process is 022: no second call for the mode.
     let mode = Mode::from_raw_mode(if stat.st_mode & 0o111 == 0 { 0o644 } else { 0o755 });
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut target = File::from(rustix::fs::openat(to, name, flags, mode)?);
-    if whole { target.write_all(&buffer[..size]) } else { copy_bytes(&mut source, &mut target, buffer) }
+    target.write_all(&buffer[..start])?;
+    if whole { Ok(()) } else { copy_bytes(&mut source, &mut target, buffer) }
 }
 
 /// The same by paths, for a file or link that may get another name.
@@ -301,7 +335,8 @@ fn put(from: &Path, to: &Path, style: Style) -> Result<()> {
         let target = fs::read_link(from).doing(doing)?;
         return symlink(target, to).doing(doing);
     }
-    let shared = style != Style::Working || is_native(&from.to_string_lossy()) || meta.len() > LARGE;
+    let shared =
+        style != Style::Working || is_native(&from.to_string_lossy()) || is_only_read(meta.len(), &[]);
     if shared && fs::hard_link(from, to).is_ok() {
         return Ok(());
     }

@@ -18,6 +18,7 @@ use super::session::Gate;
 use super::{Store, input::Input};
 use crate::error::{IoContext as _, Result, shown};
 use crate::key::{Digest, TreeDigest};
+use crate::tree::pack;
 
 /// Python writes no shorter byte code: its header alone has 16 bytes.
 const SHORTEST_CODE: u64 = 16;
@@ -103,6 +104,10 @@ fn folders(of: &Path) -> Result<Vec<PathBuf>> {
 /// Compares a companion with its tree, folder by folder; the error is the
 /// first difference.
 fn differs(tree: &Path, companion: &Path) -> Result<(), String> {
+    // The files of the tree in one, and nothing else.
+    if companion.join(pack::FILE).is_file() && names(companion)?.len() == 1 {
+        return pack::check(&companion.join(pack::FILE), tree);
+    }
     let mut todo = vec![PathBuf::new()];
     while let Some(rel) = todo.pop() {
         let (ours, theirs) = (names(&companion.join(&rel))?, names(&tree.join(&rel))?);

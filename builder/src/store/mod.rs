@@ -6,7 +6,7 @@
 //! ```text
 //! blobs/ab/cdef…       files by their sha256, 0444
 //! trees/ab/cdef…/      folders by the digest of their listing, 0555/0444
-//! local/ab/cdef…/      companions of trees for this host (byte code), outside every digest
+//! local/ab/cdef…/      companions of trees for this host (byte code, packs), outside every digest
 //! envs/                environments and applications of this host
 //! locks/               one file a key that is being made
 //! tmp/<pid>-…/         one folder a living process, with its lock and its pins

@@ -16,6 +16,7 @@ pub mod files;
 pub mod fs;
 mod listing;
 pub mod nar;
+pub mod pack;
 pub mod patch;
 mod remove;
 pub(crate) mod scan;

@@ -2,6 +2,7 @@
 //!
 //! Knows its CSV form. Must never know the disk.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -74,6 +75,34 @@ pub fn parse(bytes: &[u8]) -> std::result::Result<Vec<Line>, Vec<String>> {
         }
     }
     if problems.is_empty() { Ok(lines) } else { Err(problems) }
+}
+
+/// The rows of a RECORD as they are written, each with its path: for who
+/// changes a few of them. The errors are those of [`parse`].
+pub fn rows(bytes: &[u8]) -> std::result::Result<Vec<(Cow<'_, str>, &str)>, Vec<String>> {
+    let text = std::str::from_utf8(bytes).map_err(|_| vec!["it is not UTF-8".to_owned()])?;
+    let quick = |row| -> Option<(Cow<'_, str>, &str)> {
+        let (path, rest) = str::split_once(row, ',')?;
+        let (_, size) = rest.split_once(',')?;
+        // Only the reader of all fields knows quotes.
+        let plain = !row.contains('"') && (size.is_empty() || size.parse::<u64>().is_ok());
+        plain.then_some((Cow::Borrowed(path), row))
+    };
+    let mut rows = Vec::new();
+    for row in text.lines().filter(|row| !row.is_empty()) {
+        let Some(found) = quick(row) else { return quoted_rows(bytes, text) };
+        rows.push(found);
+    }
+    Ok(rows)
+}
+
+fn quoted_rows<'t>(
+    bytes: &[u8],
+    text: &'t str,
+) -> std::result::Result<Vec<(Cow<'t, str>, &'t str)>, Vec<String>> {
+    let lines = parse(bytes)?;
+    let rows = text.lines().filter(|row| !row.is_empty());
+    Ok(lines.into_iter().map(|line| Cow::Owned(line.path)).zip(rows).collect())
 }
 
 fn fields(row: &str) -> Vec<String> {
@@ -170,5 +199,17 @@ mod tests {
         let back = parse(text.as_bytes()).unwrap();
         assert_eq!(back, [Line { path: "a,\"b\".py".into(), hash: "sha256=x".into(), size: Some(3) }]);
         assert_eq!(parse(b"a,b\nc,d,e\nf,,\n").unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn rows_are_what_is_written_with_their_paths() {
+        let text = b"a.py,sha256=x,3\n\nb.py,,\r\nc,d,\n";
+        let plain = [("a.py", "a.py,sha256=x,3"), ("b.py", "b.py,,"), ("c", "c,d,")];
+        assert_eq!(rows(text).unwrap(), plain.map(|(path, row)| (Cow::Borrowed(path), row)));
+        let quoted = rows(b"a,,1\n\"b,\"\"c\",,2\n").unwrap();
+        assert_eq!(quoted, [("a", "a,,1"), ("b,\"c", "\"b,\"\"c\",,2")].map(|(p, r)| (Cow::Borrowed(p), r)));
+        for wrong in [&b"a,b\n"[..], b"a,b,c\n", b"a,b,1,2\n", b"\"a,b,1\n", b"\xff,,\n"] {
+            assert_eq!(rows(wrong).unwrap_err(), parse(wrong).unwrap_err());
+        }
     }
 }

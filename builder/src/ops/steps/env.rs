@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::error::{Error, IoContext as _, Kind, Result};
 use crate::key::{Digest, KeyWriter, StepKey, TreeDigest};
 use crate::ops::machines::Machines;
+use crate::outputs::copies;
 use crate::outputs::env::{self, Spec, Style};
 use crate::outputs::launcher::UserSite;
 use crate::outputs::modules::{Host, Member};
@@ -149,10 +150,19 @@ pub fn members(machines: &Machines, installs: &[(PythonModule, TreeDigest)]) -> 
 /// The same for an environment whose files people edit.
 pub fn members_to_edit(machines: &Machines, installs: &[(PythonModule, TreeDigest)]) -> Result<Vec<Member>> {
     let trees: Vec<TreeDigest> = installs.iter().map(|(_, tree)| *tree).collect();
-    compile(machines, &trees)?;
     let make = |tree: &TreeDigest| with_checked_code(machines, tree);
     let places = companions(machines, (&trees, &checked_name(machines)), &make)?;
-    Ok(installs.iter().zip(places).map(|((module, _), place)| Member::of(module.clone(), place)).collect())
+    let make = |tree: &TreeDigest| {
+        let make = |into: &Path| copies::make(&machines.store.tree_path(tree), into);
+        machines.store.companion(tree, copies::COMPANION, &make)
+    };
+    let packs = companions(machines, (&trees, copies::COMPANION), &make)?;
+    let all = installs.iter().zip(places).zip(packs);
+    let member = |module: &PythonModule, place, pack| Member {
+        copies: Some(pack),
+        ..Member::of(module.clone(), place)
+    };
+    Ok(all.map(|(((module, _), place), pack)| member(module, place, pack)).collect())
 }
 
 /// Installs with the byte code that they happen to have: nothing in a cell
@@ -266,7 +276,7 @@ mod tests {
     use super::*;
 
     fn member(tree: &str) -> Member {
-        Member { name: "a".into(), version: "1".into(), module: None, tree: tree.into() }
+        Member { name: "a".into(), version: "1".into(), module: None, tree: tree.into(), copies: None }
     }
 
     #[test]

@@ -249,6 +249,44 @@ fn companions_and_environments_are_looked_at_too() {
 }
 
 #[test]
+fn packs_of_files_are_looked_at_too() {
+    use crate::tree::pack;
+    let (_dir, store) = store();
+    let (_temp, staged) = stage(&store, &[("pkg/a.py", "a = 1"), ("c.py", "c = 1")]);
+    let tree = store.add_tree(&staged).unwrap();
+    let make = |into: &Path| pack::pack(&store.tree_path(&tree), &into.join(pack::FILE), &|_, _, _| false);
+    let companion = || store.companion(&tree, "files", &make).unwrap();
+    companion();
+    assert!(store.verify(false).unwrap().is_clean());
+    type Damage<'a> = &'a dyn Fn(&Path);
+    let cut = |path: &Path| {
+        let bytes = fs::read(path).unwrap();
+        fs::remove_file(path).unwrap();
+        fs::write(path, &bytes[1..]).unwrap();
+    };
+    let last = |path: &Path| {
+        let mut bytes = fs::read(path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::remove_file(path).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    let damages: [(Damage<'_>, &str); 4] = [
+        (&|c| last(&c.join(pack::FILE)), "its `pkg/a.py` is not that of its tree"),
+        (&|c| cut(&c.join(pack::FILE)), "it is no pack of files"),
+        (&|c| fs::write(c.join("more"), "").unwrap(), "it has no `c.py`"),
+        (&|_| flip(&store.tree_path(&tree).join("c.py")), "its tree is damaged"),
+    ];
+    for (damage, expected) in damages {
+        let at = companion();
+        damage(&at);
+        let found = store.verify(false).unwrap().bound;
+        assert!(found.len() == 1 && found[0].1.contains(expected), "{found:?}, not {expected}");
+        store.verify(true).unwrap();
+        assert!(!at.exists() && store.verify(false).unwrap().is_clean(), "after {expected}");
+    }
+}
+
+#[test]
 fn a_copy_of_the_store_is_a_store() {
     let (dir, store) = store();
     let (_temp, staged) = stage(&store, &[("a/b", "1")]);
