@@ -8,7 +8,8 @@ mod index;
 use std::fs::File;
 use std::io::{self, Write as _};
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use crc32fast::Hasher as Crc;
+use flate2::{Decompress, FlushDecompress, Status};
 use rayon::prelude::*;
 
 use super::error::{Fault, Refusal, Why};
@@ -121,7 +122,7 @@ impl Scratch {
         if out.left > 0 {
             return Err(size_lie("fewer"));
         }
-        if out.crc.sum() != member.crc {
+        if out.crc.finalize() != member.crc {
             return Err(Why::Corrupt("its checksum is wrong".into()));
         }
         Ok(())

@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use crc32fast::Hasher as Crc;
+use flate2::{Decompress, FlushDecompress, Status};
 use rayon::prelude::*;
 
 use super::state::decompressing;
@@ -351,7 +352,7 @@ fn inflate(archive: &Archive, span: (u64, u64), entry: &Entry) -> Result<Content
         }
         let mut crc = Crc::new();
         crc.update(&out);
-        check(entry, out.len() as u64, &crc)?;
+        check(entry, out.len() as u64, crc)?;
         return Ok(out.into());
     }
     unpack(
@@ -396,7 +397,7 @@ fn unpack(archive: &Archive, span: (u64, u64), (entry, sink): (&Entry, Sink<'_>)
     } else {
         decompressing(|state| inflate_pieces(state, (archive, span), &mut put))?;
     }
-    check(entry, done, &crc)
+    check(entry, done, crc)
 }
 
 fn inflate_pieces(
@@ -430,11 +431,11 @@ fn inflate_pieces(
     }
 }
 
-fn check(entry: &Entry, size: u64, crc: &Crc) -> Result<(), Bad> {
+fn check(entry: &Entry, size: u64, crc: Crc) -> Result<(), Bad> {
     if size != entry.size {
         return Err(format!("it has {size} bytes, the archive says {}", entry.size).into());
     }
-    if crc.sum() != entry.crc {
+    if crc.finalize() != entry.crc {
         return Err("its checksum is wrong".into());
     }
     Ok(())

@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
-use flate2::{Compress, Crc, FlushCompress, Status};
+use crc32fast::Hasher as Crc;
+use flate2::{Compress, FlushCompress, Status};
 use rayon::prelude::*;
 
 use super::state::compressing;
@@ -78,7 +79,7 @@ fn pack_held(bytes: &[u8]) -> Packed {
     // All input in one call: how input is cut into pieces can change deflate's output.
     let status = compressing(|state| state.compress_vec(bytes, &mut out, FlushCompress::Finish));
     let shrunk = matches!(status, Ok(Status::StreamEnd)) && out.len() < bytes.len();
-    Packed { data: shrunk.then(|| out.into()), crc: crc.sum() }
+    Packed { data: shrunk.then(|| out.into()), crc: crc.finalize() }
 }
 
 /// The same bytes from pieces: input is given exactly as deflate would take
@@ -113,7 +114,7 @@ fn pack_pieces_with(state: &mut Compress, content: &Content, spool: &Spool) -> R
             slot.put(&out[..produced])?;
         }
     }
-    Ok(Packed { data: shrunk.then(|| slot.finish()), crc: crc.sum() })
+    Ok(Packed { data: shrunk.then(|| slot.finish()), crc: crc.finalize() })
 }
 
 /// Writes members in the given order: the bytes depend on nothing else.
