@@ -9,10 +9,10 @@
 const MOST_ARENAS: usize = 8;
 /// Buffers from this size on are given back when they are freed.
 #[cfg(target_env = "gnu")]
-const LARGE: libc::c_int = 256 << 10;
+const LARGE: libc::c_int = 1 << 20;
 /// Free memory at the end of an arena beyond this is given back.
 #[cfg(target_env = "gnu")]
-const SPARE: libc::c_int = 1 << 20;
+const SPARE: libc::c_int = 3 << 20;
 
 /// So much more is taken than is asked for: a heap grows in steps of a page
 /// otherwise, with a call of the kernel for each. What is not used costs nothing.
