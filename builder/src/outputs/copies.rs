@@ -42,6 +42,9 @@ const ONLY_READ: [&[u8]; 8] = [
 /// whose end every processor would have to be told.
 const WINDOW: usize = 1 << 16;
 
+/// So many packs stay open; a process may have about a thousand files.
+const OPEN: usize = 256;
+
 /// Whether nobody edits such a file in place, by its name.
 pub fn is_native(name: &str) -> bool {
     [".so", ".dylib", ".a"].iter().any(|end| name.ends_with(end))
@@ -69,11 +72,15 @@ pub struct Copies<'a> {
 impl<'a> Copies<'a> {
     /// Opens those that members have.
     pub fn open(members: &'a [Member]) -> Result<Self> {
-        let one = |member: &'a Member| match &member.copies {
-            Some(folder) => Ok(Some((member.tree.as_path(), Pack::open(&folder.join(pack::FILE))?))),
+        let one = |(number, member): (usize, &'a Member)| match &member.copies {
+            Some(folder) => {
+                let pack = Pack::open(&folder.join(pack::FILE), number < OPEN)?;
+                Ok(Some((member.tree.as_path(), pack)))
+            }
             None => Ok(None),
         };
-        Ok(Self { packs: members.par_iter().map(one).collect::<Result<_>>()?, buffers: Mutex::default() })
+        let packs = members.par_iter().enumerate().map(one).collect::<Result<_>>()?;
+        Ok(Self { packs, buffers: Mutex::default() })
     }
 
     /// No packs: everything is copied from where it lies.
@@ -134,4 +141,34 @@ fn create(file: Packed<'_>, folder: BorrowedFd<'_>) -> io::Result<File> {
     let mode = Mode::from_raw_mode(if file.executable { 0o755 } else { 0o644 });
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(File::from(rustix::fs::openat(folder, file.name, flags, mode)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+
+    use super::*;
+
+    #[test]
+    fn of_many_members_not_every_pack_stays_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tree, folder) = (dir.path().join("tree"), dir.path().join("copies"));
+        for folder in [&tree, &folder] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        std::fs::write(tree.join("a"), "text").unwrap();
+        make(&tree, &folder).unwrap();
+        let copies = Some(folder);
+        let one = Member { name: "a".into(), version: "1".into(), module: None, tree: tree.clone(), copies };
+        let members = vec![one; 3 * OPEN];
+        let open = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+        let before = open();
+        let copies = Copies::open(&members).unwrap();
+        // Other tests have files open too, but not by the hundred.
+        assert!(open() < before + 2 * OPEN);
+        let into = File::open(dir.path()).unwrap();
+        let (pack, listing) = copies.folder(3 * OPEN - 1, &tree).unwrap();
+        copies.write(pack, &listing.packed, into.as_fd()).unwrap();
+        assert_eq!(std::fs::read_to_string(dir.path().join("a")).unwrap(), "text");
+    }
 }

@@ -24,6 +24,8 @@ use crate::tree::pack::{Listing, Pack, Packed};
 
 /// What one thread does at a time: as many files cost it about a millisecond.
 const BATCH: usize = 32;
+/// How a folder is opened.
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// Larger files are copied in pieces, in the kernel where it can.
 const BUFFER: usize = 1 << 16;
 
@@ -106,7 +108,12 @@ impl Writer<'_> {
         // The byte code of the modules that stand in a real folder as files,
         // whichever installs they come from: Python looks for it beside the
         // name it imports, not beside the file a link leads to.
-        modules.iter().try_for_each(|(from, modules)| byte_code(from, modules, &place.path))
+        if modules.is_empty() {
+            return Ok(());
+        }
+        let to = open_folder(&place.path).doing(|| format!("failed to open `{}`", place.path.display()))?;
+        let into = (place.path.as_path(), to.as_fd());
+        modules.iter().try_for_each(|(from, modules)| byte_code(from, modules, into))
     }
 
     /// Some files of one folder of an install.
@@ -151,7 +158,7 @@ impl Writer<'_> {
             return Ok(());
         }
         let modules = entries.files.iter().filter_map(|name| name.strip_suffix(".py")).collect();
-        byte_code(&source.path, &modules, into)
+        byte_code(&source.path, &modules, (into, to.as_fd()))
     }
 
     /// The same where a pack has what is in it.
@@ -182,7 +189,7 @@ impl Writer<'_> {
         listing.packed.par_chunks(BATCH).try_for_each(write)?;
         let names = listing.left.iter().copied().chain(listing.packed.iter().map(|p| p.name));
         let modules: BTreeSet<&str> = names.filter_map(|name| name.strip_suffix(".py")).collect();
-        if modules.is_empty() { Ok(()) } else { byte_code(&source.path, &modules, into) }
+        if modules.is_empty() { Ok(()) } else { byte_code(&source.path, &modules, (into, to.as_fd())) }
     }
 
     /// Files of an open folder in another, several at a time.
@@ -216,7 +223,7 @@ impl Writer<'_> {
 
 /// The byte code of some modules of an install's folder, always linked: an
 /// interpreter that finds it stale writes a new file in its place.
-fn byte_code(from: &Path, modules: &BTreeSet<&str>, into: &Path) -> Result<()> {
+fn byte_code(from: &Path, modules: &BTreeSet<&str>, (into, to): (&Path, BorrowedFd<'_>)) -> Result<()> {
     let cache = from.join(COMPANION);
     let doing = || format!("failed to put `{}` at `{}`", cache.display(), into.display());
     let folder = match open_folder(&cache) {
@@ -229,9 +236,12 @@ fn byte_code(from: &Path, modules: &BTreeSet<&str>, into: &Path) -> Result<()> {
     if found.is_empty() {
         return Ok(());
     }
-    let to = into.join(COMPANION);
-    make_folder(&to)?;
-    let to = open_folder(&to).doing(doing)?;
+    match rustix::fs::mkdirat(to, COMPANION, Mode::from_raw_mode(0o777)) {
+        // Byte code of another install stands there.
+        Err(rustix::io::Errno::EXIST) => {}
+        other => other.doing(doing)?,
+    }
+    let to = rustix::fs::openat(to, COMPANION, FOLDER, Mode::empty()).doing(doing)?;
     let both = (folder.fd().doing(doing)?, to.as_fd());
     found.par_chunks(BATCH).try_for_each_init(
         || vec![0u8; BUFFER],
@@ -260,8 +270,7 @@ fn make_folder(path: &Path) -> Result<()> {
 }
 
 fn open_folder(path: &Path) -> rustix::io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty()).map(File::from)
+    rustix::fs::open(path, FOLDER, Mode::empty()).map(File::from)
 }
 
 fn entries(folder: &mut Dir, path: &Path) -> Result<Entries> {

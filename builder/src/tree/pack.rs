@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Write as _};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, IoContext as _, Result, shown};
 
@@ -57,10 +57,12 @@ pub struct Packed<'p> {
     pub size: u64,
 }
 
-/// A pack that is open.
+/// A pack whose list was read.
 #[derive(Debug)]
 pub struct Pack {
-    file: File,
+    path: PathBuf,
+    /// Where it stays open.
+    file: Option<File>,
     list: String,
     /// In order of the folders.
     sections: Vec<Section>,
@@ -75,8 +77,9 @@ struct Section {
 }
 
 impl Pack {
-    /// Reads the list of a pack.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// Reads the list of a pack, which stays open if it is `kept`: of many, not
+    /// all can.
+    pub fn open(path: &Path, kept: bool) -> Result<Self> {
         let doing = || format!("failed to read `{}`", path.display());
         let odd = |why: &str| {
             Error::environment(doing())
@@ -98,7 +101,9 @@ impl Pack {
         file.read_exact_at(&mut list, head.len() as u64).doing(doing)?;
         let list = String::from_utf8(list).map_err(|_| odd("its list is not one of files"))?;
         match sections(&list, begin) {
-            Some((sections, end)) if end == whole => Ok(Self { file, list, sections }),
+            Some((sections, end)) if end == whole => {
+                Ok(Self { path: path.to_owned(), file: kept.then_some(file), list, sections })
+            }
             Some(_) => Err(odd("its length is not that of its files")),
             None => Err(odd("its list is not one of files")),
         }
@@ -126,7 +131,10 @@ impl Pack {
 
     /// Bytes of one or more files that follow each other.
     pub fn read(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(into, at)
+        match &self.file {
+            Some(file) => file.read_exact_at(into, at),
+            None => File::open(&self.path)?.read_exact_at(into, at),
+        }
     }
 }
 
@@ -266,7 +274,7 @@ fn entries(folder: &Path) -> Result<Vec<(String, std::fs::FileType)>> {
 /// Whether a pack holds all of a tree as it is; the error is the first
 /// difference.
 pub fn check(pack: &Path, tree: &Path) -> Result<(), String> {
-    let pack = Pack::open(pack).map_err(|e| e.to_string())?;
+    let pack = Pack::open(pack, true).map_err(|e| e.to_string())?;
     let (mut todo, mut seen) = (vec![String::new()], 0);
     while let Some(rel) = todo.pop() {
         let listing = pack.folder(&rel).ok_or_else(|| format!("it has no folder `{}`", shown(&rel)))?;
@@ -330,7 +338,6 @@ fn holds(pack: &Pack, packed: Packed<'_>, path: &Path) -> bool {
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
-    use std::path::PathBuf;
 
     use super::*;
 
@@ -361,7 +368,14 @@ mod tests {
     #[test]
     fn a_pack_lists_a_tree_and_gives_its_bytes_back() {
         let (_dir, tree, file) = packed();
-        let pack = Pack::open(&file).unwrap();
+        for kept in [true, false] {
+            let pack = Pack::open(&file, kept).unwrap();
+            assert_eq!(pack.file.is_some(), kept);
+            holds_all(&pack, &tree);
+        }
+    }
+
+    fn holds_all(pack: &Pack, tree: &Path) {
         let top = pack.folder("").unwrap();
         assert_eq!((&top.folders[..], &top.links[..]), (&["a b", "a b-c", "nothing"][..], &["link"][..]));
         assert_eq!(pack.folder("a b/deep").unwrap().left, ["x.so"]);
