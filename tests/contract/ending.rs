@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use builder::exec::Stop;
 use builder::exec::action::{Exit, Level};
 use builder::exec::local::{JOBSERVER, Jobserver, sweep_failed};
+use builder::exec::{Executor as _, Stop, local};
 
 use crate::bench::{Bench, at, path, text, uid};
 
@@ -297,5 +297,50 @@ fn what_a_build_closed_is_removed_too() {
             ));
         assert_eq!(log, "2\n");
         assert_eq!(fs::read_dir(&bench.options.work).unwrap().count(), 0);
+    });
+}
+
+/// What the kernel says of a process after its name: its state, its parent ...
+fn state(pid: u32) -> String {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").map_or_else(String::new, |(_, rest)| rest.to_owned())
+}
+
+/// Children of this process that fork the inits of its cells.
+fn nurseries() -> BTreeSet<u32> {
+    let own = std::process::id().to_string();
+    let is_ours = |pid: &u32| state(*pid).split(' ').nth(1) == Some(own.as_str());
+    processes("wheelwright-cell").into_iter().filter(is_ours).collect()
+}
+
+#[test]
+fn a_cell_needs_no_nursery_and_a_nursery_ends_with_its_executor() {
+    const NAME: &str = "ending::a_cell_needs_no_nursery_and_a_nursery_ends_with_its_executor";
+    const ALONE: &str = "CONTRACT_ALONE";
+    if std::env::var_os(ALONE).is_none() {
+        // Executors of other tests in this process have nurseries, too.
+        let mut alone = Command::new(std::env::current_exe().unwrap());
+        alone.args([NAME, "--exact", "--nocapture", "--test-threads=1"]).env(ALONE, "1");
+        assert!(alone.status().unwrap().success());
+        return;
+    }
+    at(NAME, FULL, |bench| {
+        let (executor, stop) = (local(&bench.options).unwrap(), Stop::new().unwrap());
+        let action = bench.sh("echo built");
+        let run = || {
+            let result = executor.execute(&action, &stop).unwrap();
+            assert_eq!((result.exit, text(&result).as_str()), (Exit::Code(0), "built\n"));
+            let all: Vec<u32> = nurseries().into_iter().collect();
+            all
+        };
+        let [first] = run()[..] else { panic!("{:?}", nurseries()) };
+        let pid = rustix::process::Pid::from_raw(first as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        until(|| state(first).starts_with('Z').then_some(()));
+        run();
+        let [second] = run()[..] else { panic!("{:?}", nurseries()) };
+        assert_ne!(first, second);
+        drop(executor);
+        assert_eq!(nurseries(), BTreeSet::new());
     });
 }

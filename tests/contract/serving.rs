@@ -1,9 +1,11 @@
 //! Fork servers: a child of one is what a fresh process is, whatever the
 //! server or another child does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -246,6 +248,59 @@ fn rights_in_a_cell_are_worth_nothing() {
                 assert!(refused.iter().any(|end| line.ends_with(end)), "{log}");
             }
         }
+    });
+}
+
+/// A child that waits in its cell and has laid links where something is placed.
+const LAYS: &str = r#"
+enter = become
+def become(*given):
+    call = enter(*given)
+    os.symlink(TARGET, '/build/' + PLACE)
+    return call
+"#;
+
+#[test]
+fn what_is_placed_beside_a_waiting_child_goes_through_no_link_of_its() {
+    at("serving::what_is_placed_beside_a_waiting_child_goes_through_no_link_of_its", FULL, |bench| {
+        let tree = bench.tree(&[("file", "content"), ("job", "other")]);
+        let before = listing(&(bench.options.trees)(&tree));
+        for (place, reason) in [("src", "failed to copy the source"), ("job", "failed to write the files")] {
+            for target in ["/proc/self/cwd", "/tmp", "nowhere"] {
+                let lays = format!("TARGET, PLACE = '{target}', '{place}'\n{LAYS}");
+                let mut action = served(bench, "print(open('/build/src/file').read())", &lays);
+                action.source = Some(tree);
+                let result = &run_all(bench, &[action])[0];
+                assert_eq!((result.exit, text(result).as_str()), (Exit::Code(0), "content\n"), "{lays}");
+                let Warmth::Lost(because) = &result.warmth else { panic!("{lays}: {:?}", result.warmth) };
+                assert!(because.contains(reason), "{lays}: {because}");
+                assert_eq!(listing(&(bench.options.trees)(&tree)), before, "{lays}");
+            }
+        }
+    });
+}
+
+/// Names and texts of the files of a folder.
+fn listing(folder: &Path) -> BTreeMap<OsString, Vec<u8>> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries.map(|entry| (entry.file_name(), fs::read(entry.path()).unwrap_or_default())).collect()
+}
+
+#[test]
+fn several_at_once_are_all_warm() {
+    at("serving::several_at_once_are_all_warm", FULL, |bench| {
+        let action = served(bench, "import os\nprint(os.listdir('/tmp'), os.getpid())", "");
+        let (executor, stop) = (local(&bench.options).unwrap(), Stop::new().unwrap());
+        std::thread::scope(|scope| {
+            let one = || {
+                (0..6).for_each(|_| {
+                    let result = executor.execute(&action, &stop).unwrap();
+                    assert_eq!(warm_log(&result), "[] 2\n");
+                })
+            };
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(one)).collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        });
     });
 }
 

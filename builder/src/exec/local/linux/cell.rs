@@ -67,6 +67,8 @@ pub(super) fn make(spec: &Spec, hands: &Hands) -> Result<(), Broken> {
             announce(hands, init)?;
             map_users_of(init, &proc, &ours).refused(|| "the host refuses to map a uid".to_owned())?;
             payload::wait_for(init).failed(|| "failed to wait for the cell".to_owned())?;
+            // What is left is to take the namespaces apart: nobody waits for that.
+            let _ = talk::say(&hands.control, &talk::Message::Gone, &[]);
             Ok(())
         }
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 use super::payload::{self, rustix_exit};
 use super::spec::Spec;
 use super::talk::{self, Inbox, Message};
-use super::{bare, cell, privileges};
+use super::{bare, cell, nursery, privileges};
 use crate::exec::action::Level;
 
 /// argv[0] of the init. Nobody types it.
@@ -56,18 +56,30 @@ pub(super) struct Hands {
 pub(super) fn run_if_asked() {
     let mut args = std::env::args_os();
     if args.next().is_some_and(|name| name == MARKER) {
-        let code = match receive() {
-            Ok((spec, hands)) => run(&spec, &hands),
-            Err(_) => 70,
-        };
-        rustix_exit(code);
+        let Ok(control) = from_stdin() else { rustix_exit(70) };
+        rustix_exit(match rustix::net::sockopt::socket_type(&control) {
+            Ok(nursery::ORDERS) => i32::from(nursery::live(&control).is_err()),
+            _ => serve(control),
+        });
     }
 }
 
-/// The spec, from the socket that is our stdin.
-fn receive() -> io::Result<(Spec, Hands)> {
+/// The socket that is our stdin.
+fn from_stdin() -> io::Result<OwnedFd> {
     let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
     payload::null_stdin()?;
+    Ok(control)
+}
+
+/// Is the init that is told through `control` what to do; gives its exit code.
+pub(super) fn serve(control: OwnedFd) -> i32 {
+    match receive(control) {
+        Ok((spec, hands)) => run(&spec, &hands),
+        Err(_) => 70,
+    }
+}
+
+fn receive(control: OwnedFd) -> io::Result<(Spec, Hands)> {
     let mut inbox = Inbox::default();
     loop {
         if !inbox.fill(&control)? {

@@ -159,9 +159,10 @@ fn replay(file: &Path, other: Vec<OsString>) -> Result<i32> {
     let mut last = None;
     while inbox.fill(&ours).doing(doing)? {
         while let Some(frame) = inbox.frame() {
-            last = Message::take(&mut &frame[..]);
-            if let Some(Message::Init(_)) = last {
-                talk::send(&ours, &[], &[]).doing(doing)?;
+            match Message::take(&mut &frame[..]) {
+                Some(Message::Init(_)) => talk::send(&ours, &[], &[]).doing(doing)?,
+                Some(Message::Gone) => {}
+                message => last = message,
             }
         }
     }
@@ -170,7 +171,9 @@ fn replay(file: &Path, other: Vec<OsString>) -> Result<i32> {
         Some(Message::Exited(code)) => Ok(code as i32),
         Some(Message::Killed(signal)) => Ok(128 + signal as i32),
         Some(Message::Failed(_, what, because)) => Err(Error::environment(what).because(because)),
-        Some(Message::Ready | Message::Init(_) | Message::Gone) | None => Ok(128 + libc::SIGKILL),
+        Some(Message::Ready | Message::Init(_) | Message::Born | Message::Gone) | None => {
+            Ok(128 + libc::SIGKILL)
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod keep;
 mod memory;
 mod mount;
 mod net;
+mod nursery;
 mod orders;
 mod payload;
 mod privileges;
@@ -35,6 +36,8 @@ mod watch;
 
 use std::collections::HashMap;
 use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, RwLock};
@@ -46,6 +49,7 @@ pub use heap::{fill_heap, roomy_heap, share_heap};
 pub use interrupt::on_interrupt;
 pub use jobserver::Jobserver;
 pub use keep::sweep_failed;
+use nursery::Nursery;
 use orders::Places;
 use servers::Servers;
 use spec::Who;
@@ -74,6 +78,8 @@ pub struct Local {
     /// Whether nothing on the store's disk can be executed.
     noexec: bool,
     sizes: Mutex<HashMap<TreeDigest, u64>>,
+    /// Ends before the thread that it was started from, which is the servers'.
+    nursery: Nursery,
     servers: Servers,
 }
 
@@ -90,6 +96,7 @@ impl Local {
             free,
             noexec: doctor::Disk::of(&options.work).is_some_and(|disk| disk.noexec),
             sizes: Mutex::default(),
+            nursery: Nursery::default(),
             servers: Servers::new(free),
         })
     }
@@ -151,7 +158,7 @@ impl Local {
         let wanted = self.wanted(action, warm);
         let made = match server.take(&wanted) {
             Some(standby) => Made::Ready(standby),
-            None => standby::make(&server, wanted.clone(), stop)?,
+            None => standby::make(&server, wanted.clone(), stop, || ())?,
         };
         let standby = match made {
             Made::Ready(standby) => *standby,
@@ -208,7 +215,8 @@ impl Local {
         let spec = orders::spec(self, action, &places)?;
         let outputs = self.outputs()?;
         let watch = Watch { limits: &action.limits, stop, group: group.as_ref() };
-        let outcome = watch::run(&self.options.init_exe, &spec, &watch);
+        let inits = |control: &OwnedFd, log: &OwnedFd| self.fork_init(control, log);
+        let outcome = watch::run((&self.options.init_exe, &inits), &spec, &watch);
         if let Some(group) = &group {
             group.end();
         }
@@ -240,6 +248,13 @@ impl Local {
             ..result(action, outcome.log, (exit, outputs, missing))
         };
         Ok(Tried { result, wants_disk })
+    }
+
+    fn fork_init(&self, control: &OwnedFd, log: &OwnedFd) -> io::Result<()> {
+        self.nursery.order((control, log), |orders| {
+            let exe = self.options.init_exe.clone();
+            self.servers.in_keeper(move || nursery::spawn(&exe, orders))
+        })
     }
 
     /// Bytes of a source, looked at once.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::OnceLock;
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -164,7 +165,20 @@ type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Installs the filters on this thread and what it forks. Needs no_new_privs.
 pub(super) fn install(sockets: Sockets) -> io::Result<()> {
-    programs(sockets).map_err(io::Error::other)?.iter().try_for_each(apply)
+    match PREPARED.get().filter(|_| sockets == Sockets::Contained) {
+        Some(programs) => programs.iter().try_for_each(apply),
+        None => programs(sockets).map_err(io::Error::other)?.iter().try_for_each(apply),
+    }
+}
+
+/// What most cells install, for those who are forked from this process.
+static PREPARED: OnceLock<[BpfProgram; 3]> = OnceLock::new();
+
+/// Makes the filters of [`Sockets::Contained`] once for all.
+pub(super) fn prepare() -> io::Result<()> {
+    let made = programs(Sockets::Contained).map_err(io::Error::other)?;
+    PREPARED.get_or_init(|| made);
+    Ok(())
 }
 
 /// Installs one filter on this thread and what it forks. Needs no_new_privs.

@@ -34,8 +34,8 @@ const EACH: u64 = 96 << 20;
 const LIMIT: u64 = 1 << 30;
 /// How long a server may take to come up, or to go.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long a build is left alone before the next one's cell and child are made.
-/// A small one has ended by then: its end would have to wait for the fork.
+/// How long a build is left alone before the next one's child is forked. A small
+/// one has ended by then, which its server could not tell while it forks.
 const SOON: Duration = Duration::from_millis(5);
 /// Calls that may get lost before a kind of server is given up.
 const CHANCES: u32 = 2;
@@ -104,8 +104,8 @@ pub(super) struct Server {
 enum Next {
     #[default]
     Nothing,
-    /// Somebody makes it, at once when `hurry` is dropped; whether there is a
-    /// call that waits for it.
+    /// Somebody makes it, without a pause when `hurry` is dropped; whether there
+    /// is a call that waits for it.
     Coming {
         hurry: Option<mpsc::Sender<()>>,
         awaited: bool,
@@ -157,6 +157,16 @@ impl Servers {
         }
     }
 
+    /// In the thread that lives as long as these servers: what is started dies
+    /// with it.
+    pub fn in_keeper<T: Send + 'static>(
+        &self,
+        task: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+    ) -> std::io::Result<T> {
+        let keeper = Arc::clone(self.pool().keeper.get_or_insert_with(|| Arc::new(Keeper::start())));
+        keeper.run(task)
+    }
+
     /// Whether there is no server yet for this action, and one more would not
     /// cost another its place.
     pub fn may_start(&self, action: &Action, warm: &Warm) -> bool {
@@ -190,8 +200,8 @@ impl Servers {
         Ok((server, Arc::clone(keeper)))
     }
 
-    /// Makes what the next call of this server needs, meanwhile: soon, or as
-    /// soon as anybody hurries it.
+    /// Makes what the next call of this server needs, meanwhile; what the server
+    /// itself has to do for it soon, or as soon as anybody hurries it.
     pub fn make_ahead(&self, server: &Arc<Server>, wanted: Wanted, stop: &Stop) {
         let (hurry, hurried) = mpsc::channel();
         {
@@ -205,8 +215,10 @@ impl Servers {
         let mut pool = self.pool();
         pool.ahead.retain(|thread| !thread.is_finished());
         pool.ahead.push(std::thread::spawn(move || {
-            let _ = hurried.recv_timeout(SOON);
-            let made = standby::make(&server, wanted, &stop);
+            let pause = || {
+                let _ = hurried.recv_timeout(SOON);
+            };
+            let made = standby::make(&server, wanted, &stop, pause);
             *server.next() = match made {
                 Ok(Made::Ready(made)) => Next::Waits(made),
                 // Whatever is wrong here is met by the next call, which tells.

@@ -69,11 +69,11 @@ fn lost(for_good: bool, because: impl Into<String>) -> Result<Made> {
     Ok(Made::Lost { for_good, because: because.into() })
 }
 
-/// Orders the cell, then the child, and waits until it waits.
+/// Orders the cell, then, after `pause`, the child, and waits until it waits.
 ///
 /// # Errors
 /// When this process has no descriptor or memory left.
-pub(super) fn make(server: &Server, wanted: Wanted, stop: &Stop) -> Result<Made> {
+pub(super) fn make(server: &Server, wanted: Wanted, stop: &Stop, pause: impl FnOnce()) -> Result<Made> {
     let doing = || "failed to call a fork server";
     let pair = |kind| socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).doing(doing);
     let (cell, cell_theirs) = pair(SocketType::STREAM)?;
@@ -94,6 +94,8 @@ pub(super) fn make(server: &Server, wanted: Wanted, stop: &Stop) -> Result<Made>
     let order = order_for(&wanted).doing(doing)?;
     let given: Vec<OwnedFd> = [call_theirs, log_theirs.into()].into_iter().chain(spaces).collect();
     let fds: Vec<_> = given.iter().map(AsFd::as_fd).collect();
+    pause();
+    making.deadline = Instant::now() + server.patience;
     while let Err(error) = server.order_child(&order, &fds) {
         if error.kind() != io::ErrorKind::WouldBlock {
             return lost(false, "its fork server is gone");

@@ -35,6 +35,8 @@ pub(super) enum Message {
     /// It could not be done: whether isolation itself was refused, what was
     /// being done, why.
     Failed(bool, String, String),
+    /// The process that will speak here, as a descriptor.
+    Born,
     /// Everything that ran in the cell is dead.
     Gone,
     /// The process exited with this code.
@@ -150,6 +152,7 @@ impl Wire for Message {
         match self {
             Message::Ready => to.push(0),
             Message::Gone => to.push(5),
+            Message::Born => to.push(6),
             Message::Init(pid) => {
                 to.push(4);
                 pid.put(to);
@@ -179,6 +182,7 @@ impl Wire for Message {
             3 => Message::Killed(u64::take(from)?),
             4 => Message::Init(u64::take(from)?),
             5 => Message::Gone,
+            6 => Message::Born,
             _ => return None,
         })
     }

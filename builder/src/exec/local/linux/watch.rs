@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, socketpair};
+use rustix::process::{Signal, pidfd_send_signal};
 
 use super::cgroup::Group;
 use super::init::MARKER;
@@ -18,7 +19,7 @@ use super::spec::{Spec, Wire};
 use super::talk::{self, Inbox, Message};
 use crate::error::{Error, IoContext, Result};
 use crate::exec::Stop;
-use crate::exec::action::{Exit, Limits};
+use crate::exec::action::{Exit, Level, Limits};
 use crate::exec::log::Log;
 
 /// How long an init that was let go of may take to end everything before it
@@ -53,8 +54,15 @@ pub(super) struct Watch<'a> {
     pub group: Option<&'a Group>,
 }
 
+/// An init: of our own making, or of the nursery's.
+enum Init {
+    Started(Child),
+    /// `None` until it was said who it is.
+    Forked(Option<OwnedFd>),
+}
+
 struct Running {
-    child: Child,
+    init: Init,
     /// `None` once the other side closed it.
     socket: Option<OwnedFd>,
     output: Option<PipeReader>,
@@ -69,23 +77,18 @@ struct Running {
 ///
 /// # Errors
 /// When no process can be started or spoken to.
-pub(super) fn run(exe: &Path, spec: &Spec, watch: &Watch<'_>) -> Result<Outcome> {
+pub(super) fn run((exe, inits): (&Path, &Inits<'_>), spec: &Spec, watch: &Watch<'_>) -> Result<Outcome> {
     let doing = || format!("failed to start `{}` as the init of a cell", exe.display());
     let (ours, theirs) =
         socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).doing(doing)?;
     let (output, input) = io::pipe().doing(doing)?;
-    let spawning = super::SPAWN.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let child = Command::new(exe)
-        .arg0(MARKER)
-        .env_clear()
-        .stdin(Stdio::from(theirs))
-        .stdout(input.try_clone().doing(doing)?)
-        .stderr(input)
-        .spawn()
-        .doing(doing)?;
-    drop(spawning);
+    let (theirs, input) = (theirs, OwnedFd::from(input));
+    // At the other levels an init outlives whoever forked it.
+    let forked = spec.level == Level::Full && inits(&theirs, &input).is_ok();
+    let init = if forked { Init::Forked(None) } else { start(exe, &theirs, &input).doing(doing)? };
+    drop((theirs, input));
     let mut running = Running {
-        child,
+        init,
         socket: Some(ours),
         output: Some(output),
         pause: Pause::default(),
@@ -101,6 +104,43 @@ pub(super) fn run(exe: &Path, spec: &Spec, watch: &Watch<'_>) -> Result<Outcome>
     // of its own.
     let stopped = running.last.is_none() && watch.stop.is_stopped();
     running.finish(cut.or(stopped.then_some(Exit::Stopped)))
+}
+
+/// Has an init forked that speaks through the one and prints to the other.
+pub(super) type Inits<'a> = dyn Fn(&OwnedFd, &OwnedFd) -> io::Result<()> + 'a;
+
+fn start(exe: &Path, control: &OwnedFd, log: &OwnedFd) -> io::Result<Init> {
+    let _spawning = super::SPAWN.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let child = Command::new(exe)
+        .arg0(MARKER)
+        .env_clear()
+        .stdin(Stdio::from(control.try_clone()?))
+        .stdout(log.try_clone()?)
+        .stderr(log.try_clone()?)
+        .spawn()?;
+    Ok(Init::Started(child))
+}
+
+impl Init {
+    /// One that is dead already cannot be killed.
+    fn kill(&mut self) {
+        match self {
+            Init::Started(child) => drop(child.kill()),
+            Init::Forked(process) => {
+                if let Some(process) = process {
+                    let _ = pidfd_send_signal(process, Signal::KILL);
+                }
+            }
+        }
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        match self {
+            Init::Started(child) => child.wait().map(drop),
+            // Who forked it does.
+            Init::Forked(_) => Ok(()),
+        }
+    }
 }
 
 impl Running {
@@ -124,7 +164,7 @@ impl Running {
             }
             if cut.is_some() {
                 if Instant::now() >= deadline {
-                    let _ = self.child.kill();
+                    self.init.kill();
                 }
                 continue;
             }
@@ -134,7 +174,7 @@ impl Running {
                 self.let_go();
             }
         }
-        self.child.wait().doing(|| "failed to wait for the init of a cell")?;
+        self.init.wait().doing(|| "failed to wait for the init of a cell")?;
         Ok(cut)
     }
 
@@ -146,7 +186,7 @@ impl Running {
             let _ = rustix::net::shutdown(socket, Shutdown::Write);
         }
         if self.build.is_none() {
-            let _ = self.child.kill();
+            self.init.kill();
         }
     }
 
@@ -182,6 +222,8 @@ impl Running {
                 Message::take(&mut &frame[..]).ok_or_else(|| Error::bug("the init said nonsense"))?;
             match message {
                 Message::Ready => self.build = self.inbox.fds.pop(),
+                Message::Born => self.init = Init::Forked(self.inbox.fds.pop()),
+                Message::Gone => self.socket = None,
                 Message::Init(pid) => {
                     if let Some(group) = group {
                         group.add(pid);
