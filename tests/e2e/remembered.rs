@@ -194,3 +194,80 @@ fn a_command_is_started_in_the_environment_of_before() {
     std::fs::remove_dir_all(world.path("store/envs")).unwrap();
     assert_eq!(world.ok(&args).stdout, "1.0\n");
 }
+
+/// Every file of an environment by its path: its bytes, or where it leads.
+fn files(env: &std::path::Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let (mut found, mut todo) = (std::collections::BTreeMap::new(), vec![env.to_owned()]);
+    while let Some(folder) = todo.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let meta = path.symlink_metadata().unwrap();
+            let bytes = if meta.is_dir() {
+                todo.push(path.clone());
+                b"a folder".to_vec()
+            } else if meta.is_symlink() {
+                std::fs::read_link(&path).unwrap().as_os_str().as_bytes().to_vec()
+            } else {
+                std::fs::read(&path).unwrap()
+            };
+            found.insert(path.strip_prefix(env).unwrap().display().to_string(), bytes);
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_in_an_environment_is_known_wherever_it_is_made_again() {
+    let world = world();
+    let make = |out: &str| world.ok(&["--json", "env", "hub", "-o", out]);
+    make("one");
+    assert_eq!(dye(&world), 1);
+    let again = make("two");
+    assert!(is_dyed(&again), "{again}");
+    assert!(again.stderr.contains("`dyed 1.0` has known"), "{again}");
+    assert_eq!(files(&world.work("one")), files(&world.work("two")));
+    let hub = std::process::Command::new(world.work("two/bin/hub")).output().unwrap();
+    assert!(hub.status.success(), "{hub:?}");
+    // It is kept as the first is.
+    world.ok(&["gc"]);
+    assert_eq!(files(&world.work("one")), files(&world.work("two")));
+    let kept = world.ok(&["gc", "--dry-run", "--json"]);
+    assert!(!kept.stdout.contains("hub"), "{kept}");
+    // A collection forgot the answer; what is asked with other checks is asked anew.
+    make("three");
+    assert_eq!(dye(&world), 1);
+    let other = world.ok(&["--json", "env", "hub", "--no-check", "-o", "four"]);
+    assert!(!is_dyed(&other), "{other}");
+    // A folder with something in it is refused as ever.
+    let refused = world.run(&["env", "hub", "-o", "three"]);
+    assert_eq!(refused.code, Some(2), "{refused}");
+    // What is to be copied is made again where it went.
+    let local = world.path("store/local");
+    let _ = std::process::Command::new("chmod").args(["-R", "u+w"]).arg(&local).status();
+    std::fs::remove_dir_all(&local).unwrap();
+    let made = make("five");
+    assert!(!is_dyed(&made), "{made}");
+    assert_eq!(files(&world.work("five")), files(&world.work("one")));
+    // And a recipe that changed is read.
+    assert_eq!(dye(&world), 2, "with checks and without");
+    let text = world.read("recipes/spoke-1.0.toml");
+    world.write("recipes/spoke-1.0.toml", format!("{text}#"));
+    assert!(!is_dyed(&make("six")));
+}
+
+#[test]
+fn a_command_starts_in_what_a_working_environment_was_made_of() {
+    let world = world();
+    world.ok(&["env", "hub", "-o", "env"]);
+    assert_eq!(dye(&world), 1);
+    let args = ["run", "hub", "--", "python", "-c", "import hub, sys; print(hub.VERSION, sys.prefix)"];
+    let first = world.ok(&args);
+    assert!(first.stderr.contains("`dyed 1.0` has known"), "{first}");
+    // A run that is made finds the very environment.
+    forget(&world);
+    let made = world.ok(&args);
+    assert!(made.stderr.contains("`hub 1.0` has known"), "{made}");
+    assert_eq!(made.stdout, first.stdout);
+    assert!(made.stdout.starts_with("1.0 "), "{made}");
+}

@@ -16,7 +16,7 @@ use crate::event::{Event, Failure};
 use crate::ops::accept::accept_hashes;
 use crate::ops::build::{self, Built, Planned, Prepared, Request};
 use crate::ops::goals::Everything;
-use crate::ops::remembered::{Answer, Question, Rests};
+use crate::ops::remembered::{Answer, Made, Question, Rests};
 use crate::ops::report::{Report, junit, markdown, wire};
 use crate::ops::result;
 use crate::plan::Depth;
@@ -82,7 +82,7 @@ pub fn build(ambient: &Ambient, common: &Common, args: &BuildArgs) -> Outcome {
     }
     built.report.start_up = result::start_up(&planned, &built);
     if let Some(question) = &question {
-        question.remember(&planned, &built, rests.take(), None);
+        question.remember(&planned, &built, rests.take(), Made::Nothing);
     }
     planned.leave();
     finish(ambient, common, &args.flags, &mut built.report)
@@ -107,7 +107,7 @@ pub fn check(ambient: &Ambient, common: &Common, args: &CheckArgs) -> Outcome {
         Ran::Done(done) => {
             let (planned, mut built) = *done;
             if let Some(question) = &question {
-                question.remember(&planned, &built, rests.take(), None);
+                question.remember(&planned, &built, rests.take(), Made::Nothing);
             }
             planned.leave();
             finish(ambient, common, &args.flags, &mut built.report)
@@ -130,7 +130,7 @@ pub fn ask(ambient: &Ambient, question: Option<&Question>, request: &mut Request
 }
 
 /// Tells what a run before told.
-fn told(ambient: &Ambient, common: &Common, flags: &RunFlags, mut answer: Answer) -> Outcome {
+pub fn told(ambient: &Ambient, common: &Common, flags: &RunFlags, mut answer: Answer) -> Outcome {
     check_reports(flags)?;
     show_answer(common, &answer);
     finish(ambient, common, flags, &mut answer.report)

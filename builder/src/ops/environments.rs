@@ -12,16 +12,18 @@ use recipes::set::RecipeId;
 
 use crate::error::{Error, IoContext as _, Result};
 use crate::event::StepKind;
-use crate::key::TreeDigest;
+use crate::key::{StepKey, TreeDigest};
 use crate::ops::beside::Beside;
 use crate::ops::build::{Built, Planned};
 use crate::ops::direct_url;
 use crate::ops::goals::{self, Goal};
 use crate::ops::steps::env::{
-    bound_name, compose, install_of, member_parts, members, members_to_edit, with_code,
+    bound_name, compose, compose_for, host, install_of, made_before, member_parts, members, members_to_edit,
+    with_code,
 };
 use crate::outputs::env::{Composed, Style};
-use crate::outputs::modules::Member;
+use crate::outputs::modules::{Host, Member};
+use crate::store::Store;
 use crate::store::realisation::{Output, PythonModule};
 
 /// An environment is made in a new or empty folder only.
@@ -113,15 +115,102 @@ fn commit_of(planned: &Planned, id: RecipeId) -> Result<Option<String>> {
     Ok(facts.and_then(|facts| facts["commit"].as_str().map(str::to_owned)))
 }
 
+/// What an environment of some packages is made of: enough to make it without
+/// recipes and a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Makings {
+    /// The interpreter.
+    pub host: Host,
+    /// Name, version and tree of each member.
+    pub installs: Vec<(String, String, TreeDigest)>,
+    /// PEP 610 texts, by member.
+    pub direct_urls: BTreeMap<String, String>,
+    /// What a root keeps.
+    pub keys: Vec<StepKey>,
+}
+
+impl Makings {
+    /// Those of the closure of all goals together.
+    pub fn of(planned: &Planned, built: &Built) -> Result<Self> {
+        let closure = goals::closure(&planned.set, &planned.goals).map_err(|all| findings_error(&all))?;
+        let install = |id: RecipeId| {
+            let recipe = planned.set.get(id);
+            let realised = planned.of(built, id, StepKind::Install).map(|install| &install.output);
+            let Some(Output::Tree(tree)) = realised else { return None };
+            Some((recipe.pname.to_string(), recipe.version.to_string(), *tree))
+        };
+        Ok(Self {
+            host: host(&planned.machines),
+            installs: closure.members.iter().filter_map(|m| install(m.id)).collect(),
+            direct_urls: direct_urls(planned, &planned.goals)?,
+            keys: planned.keys_of(&planned.goals),
+        })
+    }
+
+    /// Its members, where all that an environment of this style takes of them
+    /// was made before.
+    fn members(&self, store: &Store, style: Style) -> Option<Vec<Member>> {
+        let member = |(name, version, tree): &(String, String, TreeDigest)| {
+            let edited = style == Style::Working;
+            let (tree, copies) = made_before(store, (tree, &self.host.identity), edited)?;
+            // That they fit each other was seen when they stood together before.
+            let module = PythonModule {
+                name: name.clone(),
+                version: version.clone(),
+                python: self.host.python.clone(),
+                interpreter: self.host.identity,
+                requires: Vec::new(),
+                imports: Vec::new(),
+                scripts: Vec::new(),
+            };
+            Some(Member { copies, ..Member::of(module, tree) })
+        };
+        self.installs.iter().map(member).collect()
+    }
+
+    /// The working environment at `out`; nothing when its members must be made
+    /// ready first.
+    pub fn working(&self, store: &Store, out: &Path) -> Result<Option<Composed>> {
+        let Some(members) = self.members(store, Style::Working) else { return Ok(None) };
+        let make = |staged: &Path| {
+            compose_for(
+                (store, &self.host, None),
+                &members,
+                (staged, out),
+                (Style::Working, &self.direct_urls),
+            )
+        };
+        place(store, (out, &self.keys), &make).map(Some)
+    }
+
+    /// The same for the frozen one in the store.
+    pub fn frozen(&self, store: &Store) -> Result<Option<PathBuf>> {
+        let Some(members) = self.members(store, Style::Frozen) else { return Ok(None) };
+        let make = |both: (&Path, &Path)| {
+            compose_for((store, &self.host, None), &members, both, (Style::Frozen, &self.direct_urls))
+        };
+        bind(store, (&self.host, &members, &self.direct_urls), &make).map(|(place, _)| Some(place))
+    }
+}
+
 /// A working environment at `out`.
 pub fn working(planned: &Planned, built: &Built, out: &Path) -> Result<Composed> {
     let members = closure_members(planned, built, (&planned.goals, Style::Working))?;
+    let urls = direct_urls(planned, &planned.goals)?;
+    let make = |staged: &Path| compose(&planned.machines, &members, (staged, out), (Style::Working, &urls));
+    place(&planned.machines.store, (out, &planned.keys_of(&planned.goals)), &make)
+}
+
+/// Puts a working environment at its place, with what a root keeps of it.
+fn place(
+    store: &Store,
+    (out, keys): (&Path, &[StepKey]),
+    make: &dyn Fn(&Path) -> Result<Composed>,
+) -> Result<Composed> {
     // Composed beside its place and renamed, so that it is whole or absent.
     let beside = Beside::of(out)?;
     let staged = beside.path().join("env");
-    let urls = direct_urls(planned, &planned.goals)?;
-    let result = compose(&planned.machines, &members, (&staged, out), (Style::Working, &urls));
-    let made = result?;
+    let made = make(&staged)?;
     // As `venv` and others do: no file list of a project has to name it.
     std::fs::write(staged.join(".gitignore"), "*\n").doing(|| "failed to write `.gitignore`".to_owned())?;
     if out.is_dir() {
@@ -129,7 +218,7 @@ pub fn working(planned: &Planned, built: &Built, out: &Path) -> Result<Composed>
     }
     std::fs::rename(&staged, out).doing(|| format!("failed to make `{}`", out.display()))?;
     // Large files of it are hard links: they stay whole, but need not be made again.
-    planned.machines.store.add_root(out, &planned.keys_of(&planned.goals))?;
+    store.add_root(out, keys)?;
     Ok(made)
 }
 
@@ -141,18 +230,32 @@ pub fn frozen(planned: &Planned, built: &Built) -> Result<(PathBuf, bool)> {
     planned.machines.compiler.close();
     let urls = direct_urls(planned, &planned.goals)?;
     let machines = &planned.machines;
-    let mut parts = member_parts(machines.store.root(), &members);
+    let make = |both: (&Path, &Path)| compose(machines, &members, both, (Style::Frozen, &urls));
+    bind(&machines.store, (&host(machines), &members, &urls), &make)
+}
+
+/// What has an environment in the store: who runs it, and what is in it.
+type Bound<'a> = (&'a Host, &'a [Member], &'a BTreeMap<String, String>);
+
+/// Finds a frozen environment by its members, or has it made: in a folder, and
+/// for the place where it will stand.
+fn bind(
+    store: &Store,
+    (host, members, direct_urls): Bound<'_>,
+    make: &dyn Fn((&Path, &Path)) -> Result<Composed>,
+) -> Result<(PathBuf, bool)> {
+    let mut parts = member_parts(store.root(), members);
     parts.sort();
-    parts.extend(urls.iter().map(|(name, text)| format!("{name} {text}")));
-    parts.push(machines.interpreter.exe.display().to_string());
-    parts.push(machines.interpreter.identity.hex());
+    parts.extend(direct_urls.iter().map(|(name, text)| format!("{name} {text}")));
+    parts.push(host.exe.display().to_string());
+    parts.push(host.identity.hex());
     let name = bound_name("env", &parts);
-    if let Some(place) = machines.store.env(&name)? {
+    if let Some(place) = store.env(&name)? {
         return Ok((place, true));
     }
-    let place = machines.store.envs_dir().join(&name);
-    let temp = machines.store.temp_dir()?;
+    let place = store.envs_dir().join(&name);
+    let temp = store.temp_dir()?;
     let staged = temp.path().join("env");
-    compose(machines, &members, (&staged, &place), (Style::Frozen, &urls))?;
-    Ok((machines.store.add_env(&name, &staged)?, false))
+    make((&staged, &place))?;
+    Ok((store.add_env(&name, &staged)?, false))
 }

@@ -24,6 +24,7 @@ use crate::ambient::Ambient;
 use crate::event::Ended;
 use crate::key::Digest;
 use crate::ops::build::{Built, Planned};
+use crate::ops::environments::Makings;
 use crate::ops::load::{Looked, Named};
 use crate::ops::report::Report;
 use crate::ops::{host, machines, result};
@@ -31,10 +32,10 @@ use crate::python::kernel_key;
 use crate::store::Store;
 use crate::store::realisation::Output;
 use seen::{Seen, Stamp};
-use wire::{AnswerV1, MemoV1};
+use wire::{AnswerV1, MakingsV1, MemoV1};
 
 /// Raised when a row says something else, or another question has its key.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// Everything that is asked, as far as the command line and the process that
 /// asks say it. The rest is in what the answer rests on.
@@ -52,6 +53,19 @@ pub struct Answer {
     pub left_out: Vec<(String, String)>,
     /// The environment in the store that a command was started in.
     pub place: Option<String>,
+    /// What the environment was made of that was made.
+    pub makings: Option<Makings>,
+}
+
+/// What a run made or found beside its report.
+#[derive(Clone, Copy)]
+pub enum Made<'a> {
+    /// Nothing.
+    Nothing,
+    /// The environment in the store that a command is started in.
+    Place(&'a Path),
+    /// A working environment of these.
+    Working(&'a Makings),
 }
 
 impl Question {
@@ -81,7 +95,7 @@ impl Question {
     }
 
     /// What was answered before, if nothing that it rests on has changed.
-    fn recall(&self, ambient: &Ambient, store: &Store) -> Option<Answer> {
+    pub fn recall(&self, ambient: &Ambient, store: &Store) -> Option<Answer> {
         let text = store.answer(&self.0).ok()??;
         let mut memo: MemoV1 = serde_json::from_str(&text).ok()?;
         if !memo.holds(ambient, store) {
@@ -97,8 +111,8 @@ impl Question {
 
     /// Remembers what is told after a run when the same is asked again: that
     /// there is nothing to do. `rests` is what the run rested on.
-    pub fn remember(&self, planned: &Planned, built: &Built, rests: Option<Rests>, place: Option<&Path>) {
-        let Some(memo) = rests.and_then(|rests| memo(planned, built, rests, place)) else { return };
+    pub fn remember(&self, planned: &Planned, built: &Built, rests: Option<Rests>, made: Made<'_>) {
+        let Some(memo) = rests.and_then(|rests| memo(planned, built, rests, made)) else { return };
         // Forgetting costs the run that is made then.
         let _ = serde_json::to_string(&memo).map(|text| planned.machines.store.keep_answer(&self.0, &text));
     }
@@ -126,7 +140,12 @@ impl Rests {
 
 /// All of it as it is written down; nothing where something is missing, is
 /// wrong, or rests on what a look cannot tell.
-fn memo(planned: &Planned, built: &Built, rests: Rests, place: Option<&Path>) -> Option<MemoV1> {
+fn memo(planned: &Planned, built: &Built, rests: Rests, made: Made<'_>) -> Option<MemoV1> {
+    let (place, makings) = match made {
+        Made::Nothing => (None, None),
+        Made::Place(place) => (Some(place), None),
+        Made::Working(makings) => (None, Some(MakingsV1::of(makings))),
+    };
     let (ambient, store) = (&planned.machines.ambient, &planned.machines.store);
     let report = &built.report;
     let sound = planned.findings.iter().all(|f| f.severity != Severity::Error);
@@ -153,6 +172,7 @@ fn memo(planned: &Planned, built: &Built, rests: Rests, place: Option<&Path>) ->
             left_out: planned.left_out.clone(),
             start_up: report.start_up.clone(),
             place: place.and_then(|place| place.file_name()?.to_str()).map(str::to_owned),
+            makings,
         },
     })
 }

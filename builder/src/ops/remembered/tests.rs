@@ -126,6 +126,7 @@ fn world() -> (World, MemoV1) {
             left_out: vec![("a".into(), "b".into())],
             start_up: vec![("hub 1.0".into(), "hub.pth".into())],
             place: None,
+            makings: None,
         },
     };
     store.keep_answer(&question.0, &serde_json::to_string(&memo).unwrap()).unwrap();

@@ -2,14 +2,19 @@
 //!
 //! Knows the format. Must never know how an answer came to be.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::Answer;
 use super::seen::Seen;
 use crate::ambient::Ambient;
 use crate::event::{Ended, StepKind};
-use crate::key::Digest;
+use crate::key::{Digest, StepKey, TreeDigest};
+use crate::ops::environments::Makings;
 use crate::ops::report::{Entry, Report};
+use crate::outputs::modules::Host;
 use crate::store::Store;
 
 /// A row.
@@ -40,6 +45,48 @@ pub(super) struct AnswerV1 {
     pub start_up: Vec<(String, String)>,
     /// As in [`Answer`].
     pub place: Option<String>,
+    /// As in [`Answer`].
+    pub makings: Option<MakingsV1>,
+}
+
+/// What an environment is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct MakingsV1 {
+    /// The interpreter: executable, version, word in paths, identity.
+    host: (PathBuf, String, String, String),
+    /// Name, version and tree of each member.
+    installs: Vec<(String, String, String)>,
+    direct_urls: BTreeMap<String, String>,
+    keys: Vec<String>,
+}
+
+impl MakingsV1 {
+    pub(super) fn of(makings: &Makings) -> Self {
+        let Makings { host, installs, direct_urls, keys } = makings;
+        let install = |(name, version, tree): &(String, String, TreeDigest)| {
+            (name.clone(), version.clone(), tree.hex())
+        };
+        Self {
+            host: (host.exe.clone(), host.version.clone(), host.python.clone(), host.identity.hex()),
+            installs: installs.iter().map(install).collect(),
+            direct_urls: direct_urls.clone(),
+            keys: keys.iter().map(StepKey::hex).collect(),
+        }
+    }
+
+    /// Nothing for what a newer program wrote.
+    fn read(self) -> Option<Makings> {
+        let (exe, version, python, identity) = self.host;
+        let install = |(name, version, tree): (String, String, String)| {
+            Some((name, version, TreeDigest(tree.parse().ok()?)))
+        };
+        Some(Makings {
+            host: Host { exe, version, python, identity: identity.parse().ok()? },
+            installs: self.installs.into_iter().map(install).collect::<Option<_>>()?,
+            direct_urls: self.direct_urls,
+            keys: self.keys.iter().map(|key| StepKey::from_hex(key).ok()).collect::<Option<_>>()?,
+        })
+    }
 }
 
 impl MemoV1 {
@@ -71,7 +118,11 @@ pub(super) fn value(ambient: &Ambient, name: &str) -> Option<String> {
 impl MemoV1 {
     /// The answer; nothing for one that a newer program wrote.
     pub(super) fn answer(self) -> Option<Answer> {
-        let AnswerV1 { entries, warnings, left_out, start_up, place } = self.answer;
+        let AnswerV1 { entries, warnings, left_out, start_up, place, makings } = self.answer;
+        let makings = match makings {
+            Some(makings) => Some(makings.read()?),
+            None => None,
+        };
         let entry = |(package, word): (String, String)| {
             let kind = StepKind::ALL.into_iter().find(|kind| kind.word() == word)?;
             Some(Entry {
@@ -85,6 +136,6 @@ impl MemoV1 {
         let entries = entries.into_iter().map(entry).collect::<Option<_>>()?;
         let results = self.links.into_iter().map(|(link, _)| link.into()).collect();
         let report = Report { entries, start_up, results, ..Report::default() };
-        Some(Answer { report, warnings, left_out, place })
+        Some(Answer { report, warnings, left_out, place, makings })
     }
 }

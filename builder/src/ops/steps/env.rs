@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use recipes::target::Target;
+
 use crate::error::{Error, IoContext as _, Kind, Result};
 use crate::key::{Digest, KeyWriter, StepKey, TreeDigest};
 use crate::ops::machines::Machines;
@@ -16,6 +18,7 @@ use crate::outputs::env::{self, Spec, Style};
 use crate::outputs::launcher::UserSite;
 use crate::outputs::modules::{Host, Member};
 use crate::python::bytecode;
+use crate::store::Store;
 use crate::store::realisation::{Output, PythonModule, Realisation};
 use crate::tree::fs::{Copying, copy_tree};
 
@@ -218,17 +221,36 @@ fn replace(empty: &Path, made: &Path) -> Result<()> {
 }
 
 fn companion_name(machines: &Machines) -> String {
-    format!("code-{}", interpreter_word(machines))
+    code_name(&machines.interpreter.identity)
 }
 
 fn checked_name(machines: &Machines) -> String {
-    format!("checked-{}", interpreter_word(machines))
+    checked_code_name(&machines.interpreter.identity)
 }
 
 /// Byte code depends on the interpreter's magic number, which its identity
 /// covers.
-fn interpreter_word(machines: &Machines) -> String {
-    machines.interpreter.identity.hex()[..16].to_owned()
+fn code_name(interpreter: &Digest) -> String {
+    format!("code-{}", &interpreter.hex()[..16])
+}
+
+fn checked_code_name(interpreter: &Digest) -> String {
+    format!("checked-{}", &interpreter.hex()[..16])
+}
+
+/// The companions that an environment of this style takes of an install, where
+/// all are there: the tree and, for one that people edit, its copies. `edited`
+/// says whether its files are.
+pub fn made_before(
+    store: &Store,
+    (tree, interpreter): (&TreeDigest, &Digest),
+    edited: bool,
+) -> Option<(PathBuf, Option<PathBuf>)> {
+    if !edited {
+        return Some((store.companion_of(tree, &code_name(interpreter))?, None));
+    }
+    let place = store.companion_of(tree, &checked_code_name(interpreter))?;
+    Some((place, Some(store.companion_of(tree, copies::COMPANION)?)))
 }
 
 /// Composes an environment in `staged` that will stand at `at`.
@@ -238,17 +260,21 @@ pub fn compose(
     (staged, at): (&Path, &Path),
     (style, direct_urls): (Style, &BTreeMap<String, String>),
 ) -> Result<env::Composed> {
-    let spec = Spec {
-        host: &host(machines),
-        style,
-        members,
-        // What a build or check cannot do without, it says itself; `verify` has a step of its own.
-        target: (style != Style::Solid).then_some(&machines.interpreter.target),
-        at,
-        store: Some(machines.store.root()),
-        direct_urls,
-        user_site: UserSite::Hidden,
-    };
+    // What a build or check cannot do without, it says itself; `verify` has a step of its own.
+    let target = (style != Style::Solid).then_some(&machines.interpreter.target);
+    compose_for((&machines.store, &host(machines), target), members, (staged, at), (style, direct_urls))
+}
+
+/// The same for an interpreter, and without a look at what its members require
+/// when there is no target.
+pub fn compose_for(
+    (store, host, target): (&Store, &Host, Option<&Target>),
+    members: &[Member],
+    (staged, at): (&Path, &Path),
+    (style, direct_urls): (Style, &BTreeMap<String, String>),
+) -> Result<env::Composed> {
+    let store = Some(store.root());
+    let spec = Spec { host, style, members, target, at, store, direct_urls, user_site: UserSite::Hidden };
     env::compose(&spec, staged).map_err(|e| {
         let mut error = e.into_error("these packages cannot stand in one environment");
         if error.kind != Kind::Environment {
