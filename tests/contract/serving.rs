@@ -233,8 +233,9 @@ class Server(Server):
     def load(self, names):
         if not self.tried: self.tried.add(attempts())
         return False
-    def stand_by(self, call, given, run, message):
-        super().stand_by(call, given, lambda: (os.write(1, self.tried.pop()), os._exit(0)), message)
+    def stand_by(self, call, given, todo, message):
+        tell = lambda: (os.write(1, self.tried.pop()), os._exit(0))
+        super().stand_by(call, given, (todo[0], tell), message)
 "#;
 
 #[test]

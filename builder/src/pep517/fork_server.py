@@ -175,7 +175,10 @@ class Server:
             return "something that was imported wrote files"
         return None
 
-    def serve(self, run):
+    def serve(self, run, rehearse=lambda: None):
+        """Until nobody can give an order any more. `rehearse` does nothing, in
+        the way of `run`: what that writes to of the memory that is shared with
+        this process, a child has to itself before a build waits for it."""
         because = None
         while True:
             self.wait()
@@ -194,7 +197,7 @@ class Server:
                     call.send(("no " + because).encode("utf-8"))
                     call.close()
                 else:
-                    self.begin(call, fds[1:], lambda: run(order["spec"]), message)
+                    self.begin(call, fds[1:], (rehearse, lambda: run(order["spec"])), message)
             except OSError:
                 # The cell or the caller is gone, who sees the end of `call`.
                 call.close()
@@ -237,28 +240,29 @@ class Server:
                 call.close()
                 yield ended
 
-    def begin(self, call, given, run, message):
+    def begin(self, call, given, todo, message):
         """Forks the child that waits in its cell. Processes of a cell are born
         into it, so this process enters that much of it for its next fork."""
         log, users, processes, *others = given
         checked(LIBC.setns(processes, 0))
         child = os.fork()
         if child == 0:
-            self.stand_by(call, (log, [users] + others), run, message)
+            self.stand_by(call, (log, [users] + others), todo, message)
         ended = LIBC.syscall(SYS_PIDFD_OPEN, child, 0)
         if ended < 0:
             # It goes with us, and what waits for it does not wait for ever.
             os._exit(1)
         self.children[child] = ended, call
 
-    def stand_by(self, call, given, run, message):
+    def stand_by(self, call, given, todo, message):
         """The child: joins the rest of its cell, becomes what the program of a
         cell is, and waits there for what it is to build."""
         try:
-            log, spaces = given
+            (log, spaces), (rehearse, run) = given, todo
             for fd in spaces:
                 checked(LIBC.setns(fd, 0))
             call = become(log, call, message)
+            rehearse()
             os.write(call, b"here")
             begun = os.read(call, 64)
             os.close(call)

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
@@ -25,6 +26,11 @@ pub(super) fn map_ids(uid: u64, gid: u64) -> io::Result<()> {
 /// Whether the build's uid and gid mean somebody where we are. In a user
 /// namespace that maps one id (`unshare -r`, many rootless containers) not.
 pub(super) fn knows_build_id() -> bool {
+    static KNOWS: OnceLock<bool> = OnceLock::new();
+    *KNOWS.get_or_init(look_for_build_id)
+}
+
+fn look_for_build_id() -> bool {
     let knows = |file: &str| outside(&std::fs::read_to_string(file).unwrap_or_default(), BUILD_ID).is_some();
     knows("/proc/self/uid_map") && knows("/proc/self/gid_map")
 }

@@ -137,13 +137,15 @@ struct Making {
 
 /// Why there is none: for good, because.
 type Why = (bool, String);
+/// What was heard, if that was all; else why it never will be.
+type Heard<T> = std::result::Result<Option<T>, Why>;
 
 impl Making {
     /// Until there is something to hear, and what `hear` makes of it.
     fn until<T>(
         &mut self,
         stop: &Stop,
-        hear: fn(&mut Self, [bool; 2]) -> Result<std::result::Result<Option<T>, Why>>,
+        hear: fn(&mut Self, [bool; 2]) -> Result<Heard<T>>,
     ) -> Result<std::result::Result<T, Made>> {
         loop {
             let fds = [Some(self.cell.as_fd()), Some(self.call.as_fd()), Some(stop.wake().as_fd())];
@@ -174,7 +176,7 @@ impl Making {
     }
 
     /// What the child needs of its cell, once that is there.
-    fn hear_cell(&mut self, [cell, _]: [bool; 2]) -> Result<std::result::Result<Option<Vec<OwnedFd>>, Why>> {
+    fn hear_cell(&mut self, [cell, _]: [bool; 2]) -> Result<Heard<Vec<OwnedFd>>> {
         if !cell {
             return Ok(Ok(None));
         }
@@ -191,7 +193,7 @@ impl Making {
     }
 
     /// Whether the child waits in its cell.
-    fn hear_child(&mut self, [cell, call]: [bool; 2]) -> Result<std::result::Result<Option<()>, Why>> {
+    fn hear_child(&mut self, [cell, call]: [bool; 2]) -> Result<Heard<()>> {
         if !call {
             let died = || (false, "the init of its cell died".to_owned());
             return Ok(if cell { Err(died()) } else { Ok(None) });
