@@ -179,16 +179,18 @@ class Server:
         """Until nobody can give an order any more. `rehearse` does nothing, in
         the way of `run`: what that writes to of the memory that is shared with
         this process, a child has to itself before a build waits for it."""
-        because = None
+        because = known = None
         while True:
             self.wait()
             data, fds = receive(self.channel)
             if not data:
                 os._exit(0)
             message = json.loads(data.decode("utf-8"))
-            order = json.loads(message["order"])
-            if self.load(order["modules"]):
-                because = self.unfit(fds, order["late"])
+            if message["order"] != known:
+                known = message["order"]
+                order = json.loads(known)
+                if self.load(order["modules"]):
+                    because = self.unfit(fds, order["late"])
             if not fds:
                 continue
             call = socket.socket(fileno=fds[0])

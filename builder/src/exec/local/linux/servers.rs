@@ -66,6 +66,8 @@ struct Kind {
     host_paths: Vec<PathBuf>,
     view: HostView,
     files: BTreeMap<RelPath, Vec<u8>>,
+    /// What it loads: once it has forked, what it starts would be born elsewhere.
+    order: String,
     cwd: String,
     /// Bytes and processes: of all children of one server together.
     bounds: (u64, u64),
@@ -80,6 +82,7 @@ impl Kind {
             host_paths: action.host_paths.clone(),
             view: action.view,
             files: warm.files.clone(),
+            order: warm.order.clone(),
             cwd: action.cwd.clone(),
             bounds: (action.limits.memory, action.limits.processes),
         }
