@@ -8,3 +8,4 @@ mod ending;
 mod hiding;
 mod refusing;
 mod serving;
+mod telling;

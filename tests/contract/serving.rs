@@ -25,7 +25,7 @@ const LEAVE: &str = "\ndef leave(code):\n    sys.stdout.flush()\n    os._exit(co
 
 /// An action that runs `program`, in a child of a server whose text is between
 /// its own functions and its start.
-fn served(bench: &Bench, program: &str, text: &str) -> Action {
+pub fn served(bench: &Bench, program: &str, text: &str) -> Action {
     let mut action = bench.python("");
     let python = action.argv[0].clone();
     let argv = |file: &str| [&python, "-I", "-S", "-B", file].map(str::to_owned).to_vec();
@@ -38,14 +38,14 @@ fn served(bench: &Bench, program: &str, text: &str) -> Action {
     action
 }
 
-fn run_all(bench: &Bench, actions: &[Action]) -> Vec<ActionResult> {
+pub fn run_all(bench: &Bench, actions: &[Action]) -> Vec<ActionResult> {
     let (executor, stop) = (local(&bench.options).unwrap(), Stop::new().unwrap());
     actions.iter().map(|action| executor.execute(action, &stop).unwrap()).collect()
 }
 
 /// The log of a child of the server, which must have been one.
 #[track_caller]
-fn warm_log(result: &ActionResult) -> String {
+pub fn warm_log(result: &ActionResult) -> String {
     assert_eq!((result.exit, &result.warmth), (Exit::Code(0), &Warmth::Warm), "{}", text(result));
     text(result)
 }
@@ -473,6 +473,7 @@ fn what_is_imported_may_leave_nothing_that_children_would_share() {
                 "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: signal.pause()\n    os._exit(0)\nos.wait()",
                 "process running",
             ),
+            ("signal.signal(signal.SIGCHLD, signal.SIG_IGN)", "waits for children itself"),
             ("os.waitpid(os.fork() or os._exit(0), 0)", ""),
         ] {
             let import = import.replace('\n', "\n        ");

@@ -20,6 +20,8 @@ import time
 # Bytes this process may hold: what it imports, no more.
 MEMORY = 1 << 30
 ANCILLARY = socket.CMSG_SPACE(16 * 4)
+# Milliseconds after which it is looked whether a build left anything, doubled each time.
+FIRST_PAUSE, LAST_PAUSE = 4, 1024
 # The same on every processor. Neither has a function in all C libraries.
 SYS_PIDFD_OPEN, SYS_CLOSE_RANGE = 434, 436
 
@@ -128,8 +130,8 @@ class Server:
     def __init__(self):
         self.channel = socket.socket(fileno=os.dup(0))
         self.tried = set()
-        # By pid: what becomes readable when it ends, and who is told.
-        self.children = {}
+        # By pid who is told when a child ended; by what becomes readable then, the pid.
+        self.children, self.ends = {}, {}
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, hard))
         self.cwd, self.open = os.getcwd(), descriptors()
@@ -162,13 +164,15 @@ class Server:
             return "something that was imported must see its build"
         if not alone():
             return "something that was imported started a thread"
+        if signal.getsignal(signal.SIGCHLD) != signal.SIG_DFL:
+            return "something that was imported waits for children itself"
         if os.getcwd() != self.cwd:
             return "something that was imported changed the working folder"
         if shares_memory():
             return "something that was imported shares memory with its children"
         if strangers(self.children):
             return "something that was imported left a process running"
-        ours = [end for ended, call in self.children.values() for end in (ended, call.fileno())]
+        ours = list(self.ends) + [call.fileno() for call in self.children.values()]
         if sorted(self.open + ours + given) != descriptors():
             return "something that was imported keeps a file open"
         if not empty("/tmp", "/build/tmp", "/build/home"):
@@ -209,19 +213,31 @@ class Server:
     def wait(self):
         """Until there is an order; tells meanwhile how children ended."""
         poll = select.poll()
-        poll.register(self.channel, select.POLLIN)
-        for ended, _ in self.children.values():
-            poll.register(ended, select.POLLIN)
+        for fd in [self.channel.fileno(), *self.ends]:
+            poll.register(fd, select.POLLIN)
+        pause = None
         while True:
-            ready = [fd for fd, _ in poll.poll()]
-            if any(fd != self.channel.fileno() for fd in ready):
-                for ended in self.reap():
-                    poll.unregister(ended)
-                    os.close(ended)
+            ready = [fd for fd, _ in poll.poll(pause)]
+            over = [fd for fd in ready if fd in self.ends]
+            self.reap()
+            for fd in over:
+                poll.unregister(fd)
+                os.close(fd)
+                call = self.children.pop(self.ends.pop(fd), None)
+                if call:
+                    # Somebody else waited for it: nobody knows how it ended.
+                    call.close()
+            # A build can make siblings. Its cell ends no sooner than this
+            # process has waited for them, too.
+            if over:
+                pause = FIRST_PAUSE
+            elif pause:
+                pause = pause * 2 if pause < LAST_PAUSE else None
             if self.channel.fileno() in ready:
                 return
 
     def reap(self):
+        """Waits for all that ended, and tells those who want to know."""
         while True:
             try:
                 child, status, used = os.wait4(-1, os.WNOHANG)
@@ -229,18 +245,18 @@ class Server:
                 return
             if not child:
                 return
-            if child in self.children:
-                ended, call = self.children.pop(child)
-                word, number = "code", os.WEXITSTATUS(status)
-                if os.WIFSIGNALED(status):
-                    word, number = "signal", os.WTERMSIG(status)
-                try:
-                    call.send("{} {} {}".format(word, number, used.ru_maxrss).encode("ascii"))
-                except OSError:
-                    # Nobody wants to know.
-                    pass
-                call.close()
-                yield ended
+            call = self.children.pop(child, None)
+            if not call:
+                continue
+            word, number = "code", os.WEXITSTATUS(status)
+            if os.WIFSIGNALED(status):
+                word, number = "signal", os.WTERMSIG(status)
+            try:
+                call.send("{} {} {}".format(word, number, used.ru_maxrss).encode("ascii"))
+            except OSError:
+                # Nobody wants to know.
+                pass
+            call.close()
 
     def begin(self, call, given, todo, message):
         """Forks the child that waits in its cell. Processes of a cell are born
@@ -254,7 +270,7 @@ class Server:
         if ended < 0:
             # It goes with us, and what waits for it does not wait for ever.
             os._exit(1)
-        self.children[child] = ended, call
+        self.children[child], self.ends[ended] = call, child
 
     def stand_by(self, call, given, todo, message):
         """The child: joins the rest of its cell, becomes what the program of a

@@ -120,15 +120,24 @@ impl Calling<'_> {
     fn follow(&mut self, watch: &Watch<'_>) -> Result<Option<Exit>> {
         let began = Instant::now();
         let (mut heard, mut cut, mut ending) = (began, None, None::<Instant>);
+        // Since when nobody in the cell can print any more.
+        let mut mute = None::<Instant>;
         while self.cell.is_some() {
             let (deadline, exit) = match ending {
                 Some(since) => (since + GRACE, Exit::Stopped),
                 None if !self.begun => (began + self.server.patience, Exit::Silent),
-                None => next_deadline(watch.limits, began, heard),
+                None => {
+                    let (deadline, exit) = next_deadline(watch.limits, began, heard);
+                    // Most are over then, and their server does not tell.
+                    (mute.map_or(deadline, |mute| deadline.min(mute + self.server.patience)), exit)
+                }
             };
             let ready = self.wait(watch, deadline, cut.is_none())?;
             if ready.output && self.read_output()? {
                 heard = Instant::now();
+            }
+            if self.output.is_none() {
+                mute.get_or_insert_with(Instant::now);
             }
             if ready.cell {
                 self.read_cell()?;
@@ -233,6 +242,7 @@ impl Calling<'_> {
                 self.end = Some(exit);
                 self.peak = Some(memory.saturating_mul(1 << 10));
             }
+            Some(Said::Ended(..)) => self.lose(false, "the child of its fork server died"),
             Some(Said::No(because)) => self.lose(true, because),
             _ => self.lose(false, "its fork server said nonsense"),
         }

@@ -131,7 +131,8 @@ pub(super) fn files(build: &Path, files: &[(String, Vec<u8>)]) -> io::Result<()>
     let top = rustix::fs::open(build, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     for (name, bytes) in files {
         let name = Path::new(name);
-        let make = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+        // What is there already may be something whose other side nobody opens.
+        let make = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let open = || rustix::fs::openat2(&top, name, make, Mode::from_raw_mode(0o666), BENEATH);
         let file = match open() {
             Err(Errno::NOENT) => {
@@ -140,7 +141,11 @@ pub(super) fn files(build: &Path, files: &[(String, Vec<u8>)]) -> io::Result<()>
             }
             other => other?,
         };
-        File::from(file).write_all(bytes)?;
+        let mut file = File::from(file);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other(format!("`{}` is there and is no file", name.display())));
+        }
+        file.write_all(bytes)?;
     }
     Ok(())
 }
@@ -223,6 +228,11 @@ mod tests {
             assert!(files(&build, &file(name)).is_err(), "{name}");
         }
         assert_eq!(fs::read_dir(&other).unwrap().count(), 0);
+        let fifo = build.join("fifo");
+        rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
+        assert!(files(&build, &file("fifo")).is_err(), "nobody reads it");
+        let _reader = rustix::fs::open(&fifo, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()).unwrap();
+        assert!(files(&build, &file("fifo")).is_err());
     }
 
     #[test]
