@@ -1,8 +1,9 @@
 //! The process that keeps a fork server and makes cells for its children.
 //!
 //! Knows how namespaces nest: the user namespaces of the cells are children of
-//! the server's own and made by its own uid, so that what it forks may enter them. Runs in the init. Must never know what
-//! the server has loaded, and never trusts it: it has imported foreign code.
+//! the server's own and made by its own uid, so that what it forks may enter
+//! them. Runs in the init. Must never know what the server has loaded, and
+//! never trusts it: it has imported foreign code.
 //!
 //! ```text
 //! user namespace 0     init of the domain (this)
