@@ -21,6 +21,7 @@ const FIRST: &str = "working environment, nothing byte-compiled for it yet";
 const PLANNED: &str = "working environment, planned anew";
 const WORKING: &str = "working environment";
 const FROZEN: &str = "frozen environment, and one command in it";
+const FROZEN_PLANNED: &str = "frozen environment, planned anew, and one command in it";
 const FOUND: &str = "the same environment again, found";
 const ANSWERED: &str = "and once more, answered from memory";
 const DAY: u64 = 86_400;
@@ -28,7 +29,9 @@ const DAY: u64 = 86_400;
 const AIMS: &[Aim] = &[
     Aim { what: NOTHING, seen: Seen::Wall(NOTHING), bound: Bound::Most(8.0) },
     Aim { what: FROZEN, seen: Seen::Wall(FROZEN), bound: Bound::Most(15.0) },
+    Aim { what: FROZEN_PLANNED, seen: Seen::Wall(FROZEN_PLANNED), bound: Bound::Most(15.0) },
     Aim { what: WORKING, seen: Seen::Wall(WORKING), bound: Bound::Most(60.0) },
+    Aim { what: PLANNED, seen: Seen::Wall(PLANNED), bound: Bound::Most(60.0) },
     Aim {
         what: "a warm build in a cell, over a fork without one",
         seen: Seen::Above(cell::READY, cell::FORKED),
@@ -122,12 +125,16 @@ fn round(
         (PLANNED, &working, true),
         (WORKING, &working, false),
         (WORKING, &working, false),
-        (FROZEN, &frozen, true),
+        (FROZEN, &frozen, false),
+        (FROZEN_PLANNED, &frozen, true),
         (FOUND, &frozen, false),
         (ANSWERED, &frozen, false),
     ];
     let file = workspace.folder.join("wheelwright.toml");
     for (line, flags, anew) in lines {
+        if line == FROZEN_PLANNED {
+            forget_frozen(&store.join("envs"))?;
+        }
         if anew {
             // Nothing that was answered holds any more.
             let text = std::fs::read(&file).map_err(|e| format!("{}: {e}", file.display()))?;
@@ -138,4 +145,18 @@ fn round(
     }
     remove(&store)?;
     Ok(samples)
+}
+
+/// Removes the environments that commands were started in: the next one is made.
+fn forget_frozen(folder: &Path) -> Result<(), String> {
+    let failed = |e: std::io::Error| format!("{}: {e}", folder.display());
+    let mut gone = 0;
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_name().to_string_lossy().starts_with("env-") {
+            remove(&entry.path())?;
+            gone += 1;
+        }
+    }
+    if gone == 0 { Err(format!("{}: no frozen environment", folder.display())) } else { Ok(()) }
 }
