@@ -60,11 +60,15 @@ pub struct Talk<'a> {
 pub struct Needs {
     /// Runs alone.
     pub exclusive: bool,
-    /// Bytes; 0 when not declared.
+    /// Bytes; 0 when not declared: then what it had the last time counts.
     pub memory: u64,
     /// How long it may take, for one that was never timed.
     pub guess: Option<Duration>,
 }
+
+/// Builds that had less, bytes, are not counted: a Python that has loaded its
+/// backend has half of it.
+const MUCH: u64 = 64 << 20;
 
 /// How a plan is run.
 #[derive(Clone, Copy, Debug)]
@@ -173,7 +177,7 @@ pub fn run(
         // Each slot is filled once, here or by its own task.
         let _ = running.results[i].set(found);
     }
-    let (tasks, timed) = tasks(&running, &known.missing)?;
+    let (tasks, timed) = tasks((plan, store, work), &known.missing)?;
     running.timed = timed;
     let expected = tasks.iter().map(|t| t.expected).sum();
     let paths = longest_path(&tasks);
@@ -269,27 +273,43 @@ fn gather(
 
 /// The scheduler's view of the missing steps, and which of them were timed
 /// before.
-fn tasks(running: &Running, missing: &[usize]) -> Result<(Vec<Task>, BTreeSet<usize>)> {
+fn tasks(
+    (plan, store, work): (&Plan, &Store, &dyn Work),
+    missing: &[usize],
+) -> Result<(Vec<Task>, BTreeSet<usize>)> {
     let place: BTreeMap<usize, usize> = missing.iter().enumerate().map(|(t, i)| (*i, t)).collect();
-    let steps = missing.iter().map(|&i| &running.plan.steps[i]);
-    let histories = running.store.histories(steps.map(|step| (&*step.subject, step.kind)))?;
+    let steps = missing.iter().map(|&i| &plan.steps[i]);
+    let histories = store.histories(steps.map(|step| (&*step.subject, step.kind)))?;
     let timed = histories.keys().map(|t| missing[*t]).collect();
+    let mut peaks = peaks((plan, store), missing)?;
     let tasks = missing
         .iter()
         .enumerate()
         .map(|(t, &i)| {
-            let step = &running.plan.steps[i];
-            let needs = running.work.needs(step);
+            let step = &plan.steps[i];
+            let needs = work.needs(step);
             Task {
                 needs: step.inputs.iter().filter_map(|input| place.get(&input.step).copied()).collect(),
                 expected: histories.get(&t).copied().or(needs.guess).unwrap_or_else(|| guess(step.kind)),
                 lane: lane(step.kind),
                 exclusive: needs.exclusive,
-                memory: needs.memory,
+                memory: if needs.memory > 0 { needs.memory } else { peaks.remove(&t).unwrap_or(0) },
             }
         })
         .collect();
     Ok((tasks, timed))
+}
+
+/// What builds had of memory the last time, by their place among the missing:
+/// those of which several at a time could be too much.
+fn peaks((plan, store): (&Plan, &Store), missing: &[usize]) -> Result<BTreeMap<usize, u64>> {
+    let steps = missing.iter().map(|&i| &plan.steps[i]).enumerate();
+    let (places, builds): (Vec<usize>, Vec<_>) = steps
+        .filter(|(_, step)| step.kind == StepKind::Build)
+        .map(|(t, step)| (t, (&*step.subject, step.kind)))
+        .unzip();
+    let peaks = store.peaks(builds.into_iter())?;
+    Ok(peaks.into_iter().filter(|(_, peak)| *peak >= MUCH).map(|(n, peak)| (places[n], peak)).collect())
 }
 
 /// What a step occupies.

@@ -103,6 +103,23 @@ impl Store {
         self.of_many(of, "SELECT package, kind FROM successes", |p, k| self.last_success(p, k))
     }
 
+    /// The most memory, bytes, that each of these steps had when it last
+    /// succeeded, as [`Store::histories`]; of those whose result is there and says so.
+    pub fn peaks<'s>(&self, of: impl ExactSizeIterator<Item = Subject<'s>>) -> Result<Known<u64>> {
+        self.of_many(of, "SELECT package, kind FROM successes", |p, k| self.peak(p, k))
+    }
+
+    fn peak(&self, package: &str, kind: StepKind) -> Result<Option<u64>> {
+        let connection = self.state().connection();
+        let ask = "SELECT r.facts FROM successes s JOIN realisations r ON r.key = s.key
+                   WHERE s.package = ?1 AND s.kind = ?2";
+        let mut ask = connection.prepare_cached(ask).map_err(sql)?;
+        let facts = ask.query_row(params![package, kind.word()], |row| row.get::<_, String>(0));
+        let facts = facts.optional().map_err(sql)?;
+        let facts = facts.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+        Ok(facts.and_then(|facts| facts["peak_memory"].as_u64()))
+    }
+
     /// Asks one by one; of many only those that `known` has, so that a plan of
     /// thousands of steps in a new store costs one question.
     fn of_many<'s, T>(

@@ -248,6 +248,12 @@ fn histories_and_memories() {
     }
     assert_eq!(store.history("flask", StepKind::Build).unwrap(), Some(Duration::from_secs(2)));
     assert_eq!(store.history("flask", StepKind::Check).unwrap(), None);
+    let peaks = || store.peaks([("flask", StepKind::Check), ("flask", StepKind::Build)].into_iter()).unwrap();
+    assert!(peaks().is_empty());
+    let mut made = record("r2", Output::Passed, &[]);
+    made.realisation.facts = "{\"peak_memory\": 7}".into();
+    store.record(&made).unwrap();
+    assert_eq!(peaks().into_iter().collect::<Vec<_>>(), [(1, 7)]);
     let (last, parts) = store.last_success("flask", StepKind::Build).unwrap().unwrap();
     assert_eq!((last, parts[0].value.as_str()), (key("r2"), "r2"));
     assert_eq!(store.recall("probe", "/usr/bin/python3").unwrap(), None);

@@ -105,6 +105,37 @@ fn builds(names: &[&str]) -> Plan {
     Plan { goals, steps, of: Places::default() }
 }
 
+/// Has a build of so much memory, and says of each that it needs so much.
+struct Takes(u64, u64);
+
+impl Work for Takes {
+    fn work(&self, step: &Step, _: &[&Realisation], _: Talk<'_>) -> Worked {
+        let took = if step.kind == StepKind::Build { self.0 } else { u64::MAX };
+        passed().map(|made| Realisation { facts: format!("{{\"peak_memory\": {took}}}"), ..made })
+    }
+
+    fn needs(&self, _: &Step) -> Needs {
+        Needs { memory: self.1, ..Needs::default() }
+    }
+}
+
+#[test]
+fn a_build_counts_with_the_memory_it_had_the_last_time() {
+    let much = 80 << 20;
+    for (had, declared, counts) in [(much, 0, much), (1 << 20, 0, 0), (much, 5, 5)] {
+        let (_dir, store) = store();
+        let (before, next, stop) = (builds(&["a"]), builds(&["b"]), AtomicBool::new(false));
+        let work = Takes(had, declared);
+        let memory = || {
+            let (tasks, _) = tasks((&next, &store, &work), &[0, 1, 2]).unwrap();
+            tasks.iter().map(|task| task.memory).collect::<Vec<_>>()
+        };
+        assert_eq!(memory(), [declared; 3], "nobody knows yet");
+        run(&before, &store, &work, (&OPTIONS, &stop), &mut |_| {}).unwrap();
+        assert_eq!(memory(), [declared, declared, counts], "{had} {declared}");
+    }
+}
+
 /// Tells of which builds it was told beforehand.
 struct Listens<F>(Mutex<mpsc::Sender<StepKey>>, F);
 
