@@ -22,10 +22,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::process::{Pid, Signal};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 use seccompiler::BpfProgram;
 
@@ -117,16 +116,7 @@ fn make_cells(hands: &Hands, makers: &Makers) -> io::Result<()> {
                 rustix_exit(code)
             }
         }
-        let mut waits = [PollFd::new(&hands.control, PollFlags::IN), PollFd::new(&children, PollFlags::IN)];
-        match poll(&mut waits, None) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let asked = !waits[0].revents().is_empty();
-        let mut drain = [0u8; 4096];
-        while rustix::io::read(&children, &mut drain[..]).is_ok_and(|n| n > 0) {}
-        while matches!(rustix::process::wait(WaitOptions::NOHANG), Ok(Some(_))) {}
-        if asked && !inbox.fill(&hands.control)? {
+        if payload::wait_for_order(&hands.control, &children)? && !inbox.fill(&hands.control)? {
             return Ok(());
         }
     }

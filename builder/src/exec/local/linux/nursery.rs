@@ -12,7 +12,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{PidfdFlags, WaitOptions};
 
@@ -92,19 +91,10 @@ pub(super) fn live(orders: &OwnedFd) -> io::Result<()> {
     // Each init has it then.
     seccomp::prepare()?;
     loop {
-        let mut waits = [PollFd::new(orders, PollFlags::IN), PollFd::new(&children, PollFlags::IN)];
-        match poll(&mut waits, None) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let asked = !waits[0].revents().is_empty();
-        let mut drain = [0u8; 4096];
-        while rustix::io::read(&children, &mut drain[..]).is_ok_and(|n| n > 0) {}
-        while matches!(rustix::process::wait(WaitOptions::NOHANG), Ok(Some(_))) {}
-        let mut inbox = Inbox::default();
-        if !asked {
+        if !payload::wait_for_order(orders, &children)? {
             continue;
         }
+        let mut inbox = Inbox::default();
         if !inbox.fill(orders)? {
             break;
         }

@@ -193,6 +193,22 @@ pub(super) fn reap_until_let_go(control: impl AsFd, children: impl AsFd) -> io::
     supervise(rustix::process::getpid(), control, children).map(|_| ())
 }
 
+/// Waits until there is an order or a child ended, and for those that ended;
+/// whether there is an order, or nobody any more who could give one.
+pub(super) fn wait_for_order(orders: impl AsFd, children: impl AsFd) -> io::Result<bool> {
+    let mut waits =
+        [PollFd::from_borrowed_fd(orders.as_fd(), PollFlags::IN), PollFd::new(&children, PollFlags::IN)];
+    match poll(&mut waits, None) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let asked = !waits[0].revents().is_empty();
+    let mut drain = [0u8; 4096];
+    while rustix::io::read(&children, &mut drain[..]).is_ok_and(|n| n > 0) {}
+    while matches!(reap(), Ok(Some(_))) {}
+    Ok(asked)
+}
+
 /// Whether this process is the first one of its process namespace and the only
 /// one. Whoever else there is, is killed.
 pub(super) fn is_alone() -> bool {
