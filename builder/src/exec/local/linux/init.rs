@@ -1,12 +1,15 @@
 //! The hidden other life of our binary: the process that makes a cell and
 //! starts the foreign program in it.
 //!
-//! Knows the spec it is sent and the socket it came through, which is its
-//! stdin. Has one thread and no environment. Must never know the store.
+//! Knows how it is started, the spec it is sent and the socket that came
+//! through, which is its stdin. Has one thread and no environment. Must never know the store.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::PoisonError;
 
 use super::payload::{self, rustix_exit};
 use super::spec::Spec;
@@ -62,6 +65,20 @@ pub(super) fn run_if_asked() {
             _ => serve(control),
         });
     }
+}
+
+/// Starts our own binary as what [`run_if_asked`] is for: it is told through
+/// `control` what to do, and prints to `log`, if at all.
+pub(super) fn start(exe: &Path, control: OwnedFd, log: Option<&OwnedFd>) -> io::Result<Child> {
+    let _spawning = super::SPAWN.read().unwrap_or_else(PoisonError::into_inner);
+    let print = || log.map_or_else(|| Ok(Stdio::null()), |log| log.try_clone().map(Stdio::from));
+    Command::new(exe)
+        .arg0(MARKER)
+        .env_clear()
+        .stdin(Stdio::from(control))
+        .stdout(print()?)
+        .stderr(print()?)
+        .spawn()
 }
 
 /// The socket that is our stdin.

@@ -253,7 +253,7 @@ impl Local {
     fn fork_init(&self, control: &OwnedFd, log: &OwnedFd) -> io::Result<()> {
         self.nursery.order((control, log), |orders| {
             let exe = self.options.init_exe.clone();
-            self.servers.in_keeper(move || nursery::spawn(&exe, orders))
+            self.servers.in_keeper(move || init::start(&exe, orders, None))
         })
     }
 

@@ -7,18 +7,15 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::{Mutex, PoisonError};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{PidfdFlags, WaitOptions};
 
-use super::init::{self, MARKER};
 use super::payload::{self, rustix_exit};
 use super::talk::{self, Inbox, Message};
-use super::{privileges, seccomp};
+use super::{init, privileges, seccomp};
 
 /// The kind of its socket, by which it knows what it is: an init has another.
 pub(super) const ORDERS: SocketType = SocketType::SEQPACKET;
@@ -68,18 +65,6 @@ impl Drop for Running {
         let _ = rustix::net::shutdown(&self.orders, rustix::net::Shutdown::Write);
         let _ = self.process.wait();
     }
-}
-
-/// Starts it.
-pub(super) fn spawn(exe: &Path, orders: OwnedFd) -> io::Result<Child> {
-    let _spawning = super::SPAWN.read().unwrap_or_else(PoisonError::into_inner);
-    Command::new(exe)
-        .arg0(MARKER)
-        .env_clear()
-        .stdin(Stdio::from(orders))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
 }
 
 /// Its life: forks for each order, until nobody can give one any more.

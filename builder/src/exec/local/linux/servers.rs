@@ -5,9 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,12 +14,11 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, socketpair};
 
 use super::cgroup::Group;
-use super::init::MARKER;
 use super::ready::ready;
 use super::spec::{Spec, Wire};
 use super::standby::{self, Made, Standby, Wanted};
 use super::talk::{self, Inbox, Message};
-use super::{Local, orders};
+use super::{Local, init, orders};
 use crate::error::{Error, IoContext, Result};
 use crate::exec::Stop;
 use crate::exec::action::{Action, HostView, Input, Limits, Warm};
@@ -328,7 +326,7 @@ impl Domain {
         let (control, theirs) = pair(SocketType::STREAM)?;
         let (serve, stdin) = pair(SocketType::SEQPACKET)?;
         let exe = local.options.init_exe.clone();
-        let child = keeper.run(move || spawn(&exe, theirs)).doing(doing)?;
+        let child = keeper.run(move || init::start(&exe, theirs, None)).doing(doing)?;
         // Its children stay in its group: to put each into one of its own takes
         // longer than a small build. One that takes what another needs makes
         // both run again, as processes with groups of their own.
@@ -407,17 +405,6 @@ fn readable(socket: &OwnedFd, deadline: Instant, stop: Option<&Stop>) -> bool {
             Err(_) => return false,
         }
     }
-}
-
-fn spawn(exe: &Path, control: OwnedFd) -> std::io::Result<Child> {
-    let _spawning = super::SPAWN.read().unwrap_or_else(PoisonError::into_inner);
-    Command::new(exe)
-        .arg0(MARKER)
-        .env_clear()
-        .stdin(Stdio::from(control))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
 }
 
 type Task = Box<dyn FnOnce() + Send>;

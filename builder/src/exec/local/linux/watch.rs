@@ -4,16 +4,15 @@
 
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, socketpair};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::cgroup::Group;
-use super::init::MARKER;
+use super::init;
 use super::ready::{Pause, ready};
 use super::spec::{Spec, Wire};
 use super::talk::{self, Inbox, Message};
@@ -54,11 +53,14 @@ pub(super) struct Watch<'a> {
     pub group: Option<&'a Group>,
 }
 
-/// An init: of our own making, or of the nursery's.
+/// An init.
 enum Init {
+    /// Of our own making.
     Started(Child),
-    /// `None` until it was said who it is.
-    Forked(Option<OwnedFd>),
+    /// The nursery has the order for it.
+    Ordered,
+    /// The nursery's, which says who it is.
+    Forked(OwnedFd),
 }
 
 struct Running {
@@ -82,11 +84,16 @@ pub(super) fn run((exe, inits): (&Path, &Inits<'_>), spec: &Spec, watch: &Watch<
     let (ours, theirs) =
         socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).doing(doing)?;
     let (output, input) = io::pipe().doing(doing)?;
-    let (theirs, input) = (theirs, OwnedFd::from(input));
+    let input = OwnedFd::from(input);
     // At the other levels an init outlives whoever forked it.
     let forked = spec.level == Level::Full && inits(&theirs, &input).is_ok();
-    let init = if forked { Init::Forked(None) } else { start(exe, &theirs, &input).doing(doing)? };
-    drop((theirs, input));
+    let init = if forked {
+        drop(theirs);
+        Init::Ordered
+    } else {
+        Init::Started(init::start(exe, theirs, Some(&input)).doing(doing)?)
+    };
+    drop(input);
     let mut running = Running {
         init,
         socket: Some(ours),
@@ -109,28 +116,14 @@ pub(super) fn run((exe, inits): (&Path, &Inits<'_>), spec: &Spec, watch: &Watch<
 /// Has an init forked that speaks through the one and prints to the other.
 pub(super) type Inits<'a> = dyn Fn(&OwnedFd, &OwnedFd) -> io::Result<()> + 'a;
 
-fn start(exe: &Path, control: &OwnedFd, log: &OwnedFd) -> io::Result<Init> {
-    let _spawning = super::SPAWN.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let child = Command::new(exe)
-        .arg0(MARKER)
-        .env_clear()
-        .stdin(Stdio::from(control.try_clone()?))
-        .stdout(log.try_clone()?)
-        .stderr(log.try_clone()?)
-        .spawn()?;
-    Ok(Init::Started(child))
-}
-
 impl Init {
     /// One that is dead already cannot be killed.
     fn kill(&mut self) {
         match self {
             Init::Started(child) => drop(child.kill()),
-            Init::Forked(process) => {
-                if let Some(process) = process {
-                    let _ = pidfd_send_signal(process, Signal::KILL);
-                }
-            }
+            // It sees the end of the socket.
+            Init::Ordered => {}
+            Init::Forked(process) => drop(pidfd_send_signal(process, Signal::KILL)),
         }
     }
 
@@ -138,7 +131,7 @@ impl Init {
         match self {
             Init::Started(child) => child.wait().map(drop),
             // Who forked it does.
-            Init::Forked(_) => Ok(()),
+            Init::Ordered | Init::Forked(_) => Ok(()),
         }
     }
 }
@@ -222,7 +215,11 @@ impl Running {
                 Message::take(&mut &frame[..]).ok_or_else(|| Error::bug("the init said nonsense"))?;
             match message {
                 Message::Ready => self.build = self.inbox.fds.pop(),
-                Message::Born => self.init = Init::Forked(self.inbox.fds.pop()),
+                Message::Born => {
+                    if let Some(process) = self.inbox.fds.pop() {
+                        self.init = Init::Forked(process);
+                    }
+                }
                 Message::Gone => self.socket = None,
                 Message::Init(pid) => {
                     if let Some(group) = group {
