@@ -25,30 +25,30 @@
 //!
 //! Never in a key: meta, optional-dependencies, comments, file locations,
 //! mirrors, job counts, timeouts, memory, absolute paths.
-//PLAN
+
 mod make;
 mod show;
 mod spec;
 #[cfg(test)]
 mod tests;
 mod why;
-//PLAN
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
-//PLAN
+
 use recipes::diag::Finding;
 use recipes::set::{Member, PackageSet, RecipeId, Tests};
-//PLAN
+
 use crate::event::StepKind;
 use crate::key::{ContentKey, Digest, KeyPart, KeyWriter, StepKey, TreeDigest};
 use crate::store::realisation::Level;
-//PLAN
+
 pub use show::text;
 pub use spec::{check_sees_host, declares_compiler};
 pub use why::{Difference, differences};
-//PLAN
+
 /// What of the world moves keys.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -63,7 +63,7 @@ pub struct Facts {
     /// The C flags builds get, and the policy's version.
     pub c_flags: String,
 }
-//PLAN
+
 /// What was read from disk for the recipes, by recipe number.
 #[derive(Clone, Debug, Default)]
 pub struct Local {
@@ -72,7 +72,7 @@ pub struct Local {
     /// Patch files: (recipe, name) to digest of the text.
     pub patches: BTreeMap<(usize, String), Digest>,
 }
-//PLAN
+
 /// What is wanted.
 #[derive(Clone, Debug)]
 pub struct Goals {
@@ -85,7 +85,7 @@ pub struct Goals {
     /// Whose tests are run.
     pub tests: Tests,
 }
-//PLAN
+
 /// How far a goal is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
@@ -96,7 +96,7 @@ pub enum Depth {
     /// Installs, verified and import-checked.
     Checked,
 }
-//PLAN
+
 /// An input of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
@@ -106,7 +106,7 @@ pub struct Input {
     /// Many share one text.
     pub role: Arc<str>,
 }
-//PLAN
+
 /// One step.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -133,7 +133,7 @@ pub struct Step {
 fn version_at(package: &str) -> u32 {
     package.rfind(' ').and_then(|space| u32::try_from(space + 1).ok()).unwrap_or(0)
 }
-//PLAN
+
 impl Step {
     /// A step of no recipe, for tests of what runs plans.
     #[cfg(test)]
@@ -158,7 +158,7 @@ impl Step {
         key.content_key()
     }
 }
-//PLAN
+
 /// The DAG. `steps[i].inputs` are all smaller than `i`; keys are unique.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -191,7 +191,7 @@ impl Places {
         Some(index.get() as usize - 1)
     }
 }
-//PLAN
+
 impl Plan {
     /// The parts of a step's key of intent, for `why`: kept nowhere, since
     /// only what runs or is asked about is told of.
