@@ -47,10 +47,14 @@ pub fn env(ambient: &Ambient, common: &Common, args: &EnvArgs) -> Outcome {
         Ran::Refused(kind) => return Ok(Some(kind)),
     };
     if built.report.kind().is_none() {
-        match environments::working(&planned, &built, &out) {
-            Ok(made) => {
+        let made = Makings::of(&planned, &built).and_then(|makings| {
+            let made = environments::working(&planned, &built, (&makings, &out))?;
+            Ok((made, makings))
+        });
+        match made {
+            Ok((made, makings)) => {
                 built.report.start_up = made.start_up;
-                if let (Some(question), Ok(makings)) = (&question, Makings::of(&planned, &built)) {
+                if let Some(question) = &question {
                     question.remember(&planned, &built, rests.take(), Made::Working(&makings));
                 }
                 built.report.results.push(out);

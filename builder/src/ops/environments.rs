@@ -193,12 +193,12 @@ impl Makings {
     }
 }
 
-/// A working environment at `out`.
-pub fn working(planned: &Planned, built: &Built, out: &Path) -> Result<Composed> {
+/// A working environment of these at `out`, whose members are made ready.
+pub fn working(planned: &Planned, built: &Built, (makings, out): (&Makings, &Path)) -> Result<Composed> {
     let members = closure_members(planned, built, (&planned.goals, Style::Working))?;
-    let urls = direct_urls(planned, &planned.goals)?;
-    let make = |staged: &Path| compose(&planned.machines, &members, (staged, out), (Style::Working, &urls));
-    place(&planned.machines.store, (out, &planned.keys_of(&planned.goals)), &make)
+    let urls = &makings.direct_urls;
+    let make = |staged: &Path| compose(&planned.machines, &members, (staged, out), (Style::Working, urls));
+    place(&planned.machines.store, (out, &makings.keys), &make)
 }
 
 /// Puts a working environment at its place, with what a root keeps of it.
