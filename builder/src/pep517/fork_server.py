@@ -20,6 +20,8 @@ import time
 # Bytes this process may hold: what it imports, no more.
 MEMORY = 1 << 30
 ANCILLARY = socket.CMSG_SPACE(16 * 4)
+# Beside this file: what `re` made of patterns before.
+PATTERNS = "patterns.json"
 # Milliseconds after which it is looked whether a build left anything, doubled each time.
 FIRST_PAUSE, LAST_PAUSE = 4, 1024
 # The same on every processor. Neither has a function in all C libraries.
@@ -124,12 +126,46 @@ def stranger(children):
     return False
 
 
+class Patterns:
+    """`re`, which need not compile what this interpreter compiled when the
+    environment's backend was seen to build a sample."""
+
+    def __init__(self, path):
+        self.known = {}
+        compiler = sys.modules.get("re._compiler") or sys.modules.get("sre_compile")
+        self.compiler, self.plain = compiler, getattr(compiler, "compile", None)
+        try:
+            with open(path, encoding="utf-8") as file:
+                told = json.load(file)
+            if told["by"] == sys.version:
+                for binary, text, flags, *made in told["patterns"]:
+                    self.known[text.encode("latin-1") if binary else text, flags] = made
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            # Nothing is known, or not more.
+            pass
+        if self.plain and self.known:
+            compiler.compile = self.compile
+
+    def compile(self, pattern, flags=0):
+        made = self.known.get((pattern, int(flags))) if type(pattern) in (str, bytes) else None
+        if made:
+            try:
+                whole, groups, names, code = made
+                numbers = {name: number for number, name in enumerate(names) if name}
+                return self.compiler._sre.compile(pattern, whole, code, groups, numbers, tuple(names))
+            except Exception:
+                # It is no code for this interpreter.
+                pass
+        return self.plain(pattern, flags)
+
+
 class Server:
     """What has been loaded, and whether a child may start from it."""
 
     def __init__(self):
         self.channel = socket.socket(fileno=os.dup(0))
         self.tried = set()
+        Patterns(os.path.join(os.path.dirname(os.path.abspath(__file__)), PATTERNS))
         # By pid who is told when a child ended; by what becomes readable then, the pid.
         self.children, self.ends = {}, {}
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)

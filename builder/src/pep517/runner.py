@@ -237,6 +237,7 @@ def build(spec, root, answer, times):
         import wheelwright_sample
 
         looks = wheelwright_sample.Looks(source)
+        answer["patterns"] = wheelwright_sample.Patterns().told
     started = time.perf_counter()
     backend = load_at_once(name, paths)
     times["import"] = time.perf_counter() - started

@@ -4,9 +4,17 @@ build to build: variables of one build, its source, what has been drawn.
 Imported once in a while, in a process that builds a sample and nothing else:
 what it puts in place of the standard library's own stays there.
 """
+import json
 import os
 import random
 import sys
+import types
+import warnings
+
+# Letters of what a sample tells of patterns.
+MOST = 400000
+# Flags of patterns.
+LOCALE, DEBUG = 4, 128
 
 
 class Noting:
@@ -92,3 +100,49 @@ class Looks:
             if frame.f_code.co_name == "<module>":
                 self.found.add(frame.f_globals.get("__name__"))
             frame = frame.f_back
+
+
+class Patterns:
+    """What `re` compiles: to do that again is a quarter of what a server takes to
+    import a backend. A pattern, its flags and the interpreter decide what comes
+    of it; left out is what depends on the locale, or warns. `told` is for a
+    server, which asks whether it is the interpreter that compiled them."""
+
+    def __init__(self):
+        self.told, self.known, self.left, self.seen = {"by": sys.version, "patterns": []}, set(), MOST, []
+        # It has another name since Python 3.11.
+        compiler = sys.modules.get("re._compiler") or sys.modules.get("sre_compile")
+        self.plain, engine = getattr(compiler, "compile", None), getattr(compiler, "_sre", None)
+        if self.plain and hasattr(engine, "compile"):
+            self.engine = engine
+            compiler.compile = self.compile
+            compiler._sre = types.SimpleNamespace(**dict(vars(engine), compile=self.note))
+
+    def note(self, *arguments):
+        self.seen.append(arguments)
+        return self.engine.compile(*arguments)
+
+    def compile(self, pattern, flags=0):
+        self.seen, warn, warned = [], warnings.warn, []
+        warnings.warn = lambda *given, **named: (warned.append(given), warn(*given, **named))
+        try:
+            made = self.plain(pattern, flags)
+        finally:
+            warnings.warn = warn
+        if type(pattern) in (str, bytes) and len(self.seen) == 1 and not warned:
+            self.keep(pattern, int(flags), self.seen[0])
+        return made
+
+    def keep(self, pattern, flags, made):
+        _, whole, code, groups, _, names = made
+        binary = isinstance(pattern, bytes)
+        text = pattern.decode("latin-1") if binary else pattern
+        entry = [binary, text, flags, whole, groups, list(names), list(code)]
+        size = len(json.dumps(entry))
+        # JSON cannot say half a surrogate.
+        odd = whole & (LOCALE | DEBUG) or any("\ud7ff" < letter < "\ue000" for letter in text)
+        if odd or (pattern, flags) in self.known or size > self.left:
+            return
+        self.known.add((pattern, flags))
+        self.left -= size
+        self.told["patterns"].append(entry)

@@ -31,6 +31,10 @@ pub struct Preload {
     /// Names that the backend looks for in the source while it is imported. A
     /// source that has one of them is built cold.
     pub absent: Vec<String>,
+    /// What the interpreter's `re` made of patterns while the backend was
+    /// imported: JSON on one line, for servers of that environment only; empty
+    /// when nothing was told.
+    pub patterns: String,
 }
 
 impl Preload {
@@ -44,26 +48,30 @@ impl Preload {
     pub fn to_text(&self) -> String {
         let late = self.late.iter().map(|name| format!("{LATE}{name}"));
         let absent = self.absent.iter().map(|name| format!("{ABSENT}{name}"));
-        self.modules.iter().cloned().chain(late).chain(absent).collect::<Vec<_>>().join("\n")
+        let patterns = (!self.patterns.is_empty()).then(|| format!("{PATTERNS}{}", self.patterns));
+        self.modules.iter().cloned().chain(late).chain(absent).chain(patterns).collect::<Vec<_>>().join("\n")
     }
 
     /// What [`Preload::to_text`] gave.
     pub fn from_text(backend: &str, text: &str) -> Self {
-        let mut read = Self { backend: backend.to_owned(), modules: vec![], late: vec![], absent: vec![] };
+        let (mut modules, mut late, mut absent, mut patterns) = (vec![], vec![], vec![], String::new());
         for line in text.lines() {
-            match (line.strip_prefix(LATE), line.strip_prefix(ABSENT)) {
-                (Some(name), _) => read.late.push(name.to_owned()),
-                (None, Some(name)) => read.absent.push(name.to_owned()),
-                (None, None) => read.modules.push(line.to_owned()),
+            let mut all = line.chars();
+            match all.next() {
+                Some(LATE) => late.push(all.as_str().to_owned()),
+                Some(ABSENT) => absent.push(all.as_str().to_owned()),
+                Some(PATTERNS) => all.as_str().clone_into(&mut patterns),
+                _ => modules.push(line.to_owned()),
             }
         }
-        read
+        Self { backend: backend.to_owned(), modules, late, absent, patterns }
     }
 }
 
 /// No name of a module begins with it.
 const LATE: char = '!';
 const ABSENT: char = '?';
+const PATTERNS: char = '=';
 
 /// What the runner itself imports after the backend: to read it takes as long
 /// as some builds.
@@ -129,6 +137,9 @@ pub(super) fn server(preload: &Preload, more: bool) -> Warm {
         .map(|(name, text)| (below(&format!("job/{name}")), text.as_bytes().to_vec()))
         .collect();
     files.insert(below("job/wheelwright_fork_server.py"), FORK_SERVER.as_bytes().to_vec());
+    if !preload.patterns.is_empty() {
+        files.insert(below("job/patterns.json"), preload.patterns.clone().into_bytes());
+    }
     // Not read: servers of other backends are other servers.
     files.insert(below("job/backend"), preload.backend.clone().into_bytes());
     Warm { argv, files, order: order.to_string(), more }
@@ -193,6 +204,9 @@ Homepage = "https://example.invalid"
 pub fn read_sample(result: &ActionResult, backend: &str) -> Option<Preload> {
     let found: Value = serde_json::from_slice(&answer::read_bounded(result, answer::FILE)?).ok()?;
     let wanted = |name: &&str| is_module(name) && *name != backend && !name.starts_with("wheelwright_");
+    // It says nothing that a server of this environment could not say itself, and
+    // there it is read as foreign words, too. JSON is written on one line here.
+    let patterns = found["patterns"].as_object().map_or_else(String::new, |_| found["patterns"].to_string());
     let names = |key: &str| -> Option<Vec<String>> {
         let all = found[key].as_array()?.iter().filter_map(Value::as_str);
         Some(all.filter(wanted).take(MOST).map(str::to_owned).collect())
@@ -212,7 +226,7 @@ pub fn read_sample(result: &ActionResult, backend: &str) -> Option<Preload> {
     };
     // A name of several lines would be read as several.
     let told = absent.len() <= MOST && absent.iter().all(|name| !name.contains(['\n', '\r']));
-    told.then(|| Preload { backend: backend.to_owned(), modules, late, absent })
+    told.then(|| Preload { backend: backend.to_owned(), modules, late, absent, patterns })
 }
 
 #[cfg(test)]
@@ -243,9 +257,10 @@ mod tests {
             modules: list(["a", "a.b"]),
             late: list(["c", "d.e"]),
             absent: list(["x.y", "z"]),
-            ..Preload::from_text("a", "")
+            patterns: "{\"a\":\"\\n\"}".to_owned(),
+            backend: "a".to_owned(),
         };
-        assert_eq!(preload.to_text(), "a\na.b\n!c\n!d.e\n?x.y\n?z");
+        assert_eq!(preload.to_text(), "a\na.b\n!c\n!d.e\n?x.y\n?z\n={\"a\":\"\\n\"}");
         assert_eq!(Preload::from_text("a", &preload.to_text()), preload);
         assert!(!Preload::from_text("a", "").serves() && Preload::from_text("a", "a").serves());
     }

@@ -15,7 +15,7 @@ use crate::pep517::{BuildSpec, Preload, backend_for, read_sample, sample_action}
 /// Bytes of a pyproject.toml that are read: a longer one is built cold.
 const LONGEST: u64 = 1 << 20;
 /// What the lists are remembered as; another one when they are made in another way.
-const NAMESPACE: &str = "preload 4";
+const NAMESPACE: &str = "preload 5";
 
 /// The lists of this run, by environment and backend.
 #[derive(Default)]

@@ -131,3 +131,69 @@ fn modules_that_look_at_a_build_are_found() {
         written.concat()
     ));
 }
+
+/// Compiled by the engine itself, and no warning of it.
+const PATTERNS: &str = r#"
+import json, os, re, sys, tempfile, warnings
+import wheelwright_fork_server as f
+import wheelwright_sample
+os.chdir(tempfile.mkdtemp())
+compiler = sys.modules.get("re._compiler") or sys.modules.get("sre_compile")
+plain, engine = compiler.compile, compiler._sre
+telling = wheelwright_sample.Patterns()
+given = [("(?P<one>a+)|(b)(?P<two>[^cd]{2,7})", re.I | re.M), (b"(?i)\xe4[\x00-\xff]+?$", 0), ("ä\u1234\U00012345[^\\w]", 0)]
+warnings.simplefilter("ignore")
+left = [(b"(?L)a", 0), ("[[a]", 0), ("[\udc80-\udcff]", 0)]
+expected = [re.compile(*one) for one in given + left]
+compiler.compile, compiler._sre = plain, engine
+assert [entry[:2] for entry in telling.told["patterns"]] == [
+    [isinstance(text, bytes), text.decode("latin-1") if isinstance(text, bytes) else text] for text, _ in given
+], telling.told
+def server(told):
+    re.purge()
+    compiler.compile = plain
+    with open(f.PATTERNS, "w", encoding="utf-8") as file:
+        file.write(told if isinstance(told, str) else json.dumps(told))
+    f.Patterns(f.PATTERNS)
+    asked = []
+    calls = compiler._code if hasattr(compiler, "_code") else None
+    def watched(*arguments):
+        asked.append(arguments)
+        return calls(*arguments)
+    compiler._code = watched
+    try:
+        return [re.compile(*one) for one in given + left], len(asked)
+    finally:
+        compiler._code = calls
+"#;
+
+#[test]
+fn a_pattern_that_was_told_is_the_one_that_would_be_compiled() {
+    on_every_python(&format!(
+        "{PATTERNS}\
+         made, compiled = server(json.loads(json.dumps(telling.told)))\n\
+         assert compiled == len(left), compiled\n\
+         for one, other in zip(expected, made):\n    \
+             assert one == other and one.flags == other.flags and one.groups == other.groups\n    \
+             assert list(one.groupindex.items()) == list(other.groupindex.items())\n\
+         found = made[0].search('xBcBeeee'); assert found.lastgroup == 'two' and found.start() == 3, found\n\
+         print('done')\n"
+    ));
+}
+
+#[test]
+fn what_is_no_code_of_a_pattern_is_compiled() {
+    on_every_python(&format!(
+        "{PATTERNS}\
+         told = telling.told['patterns']\n\
+         wrong = ['', '[', '[]', 'null', '{{\"by\": 1}}', {{'by': 'another', 'patterns': told}}]\n\
+         codes = [[], ['a'], [-1], [1 << 40], [99999] * 9, None, 7]\n\
+         wrong += [{{'by': sys.version, 'patterns': [entry[:-1] + [code] for entry in told]}} for code in codes]\n\
+         wrong += [{{'by': sys.version, 'patterns': bad}} for bad in [None, 7, [7], [[]], [told[0][:3]], [[True, 'ä\\u1234', 0]]]]\n\
+         wrong += [{{'by': sys.version, 'patterns': [entry[:3] + [entry[3], -5, entry[5], entry[6]] for entry in told]}}]\n\
+         for one in wrong:\n    \
+             made, compiled = server(one)\n    \
+             assert made == expected and compiled == len(made), (one, compiled)\n\
+         print('done')\n"
+    ));
+}
