@@ -94,7 +94,8 @@ pub struct Action {
 pub struct Warm {
     /// Program and arguments of the server; the program is an absolute cell path.
     pub argv: Vec<String>,
-    /// Small files below `/build` of the server.
+    /// Small files below `/build` of the server. A child of it, which has what it
+    /// read of them, has none of these in its own `/build`.
     pub files: BTreeMap<RelPath, Vec<u8>>,
     /// What the server is told for this action; only it understands it.
     pub order: String,

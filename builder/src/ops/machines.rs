@@ -11,14 +11,18 @@ use recipes::target::Target;
 use recipes::workspace::{Isolation, Workspace};
 
 use crate::ambient::Ambient;
-use crate::error::Result;
+use crate::error::{IoContext as _, Result};
 use crate::exec::{self, Local, LocalOptions, Stop};
 use crate::fetch::Fetcher;
 use crate::index::Index;
 use crate::ops::host;
+use crate::pep517::ByteCode;
 use crate::python::{self, Compiler, Interpreter, Memo, Search};
 use crate::store::realisation::Level;
 use crate::store::{Store, TempDir};
+
+/// What byte code of our own programs is remembered as.
+const CODE: &str = "programs 1";
 
 /// What the user asked of the machine.
 #[derive(Clone, Debug)]
@@ -70,6 +74,7 @@ pub struct Machines {
     /// Made when first needed, too: a run that has everything has no work.
     work: OnceLock<TempDir>,
     network: OnceLock<(Arc<Index>, Fetcher)>,
+    code: OnceLock<ByteCode>,
     halted: Arc<AtomicBool>,
 }
 
@@ -151,6 +156,7 @@ pub fn open(ambient: &Ambient, settings: &Settings, workspace: &Workspace) -> Re
         making: Mutex::default(),
         work: OnceLock::new(),
         network: OnceLock::new(),
+        code: OnceLock::new(),
         halted: Arc::default(),
     })
 }
@@ -208,6 +214,32 @@ impl Machines {
             jobserver = Some(temp);
         }
         Ok(Cells { executor: exec::local(&options)?, jobserver })
+    }
+
+    /// Byte code of our own programs, for what builds in cells: made once for
+    /// an interpreter. Without it they are compiled each time.
+    pub fn code(&self) -> ByteCode {
+        self.code
+            .get_or_init(|| self.recall_code().or_else(|| self.make_code().ok()).unwrap_or_default())
+            .clone()
+    }
+
+    fn recall_code(&self) -> Option<ByteCode> {
+        ByteCode::from_text(&self.store.recall(CODE, &self.code_key()).ok()??)
+    }
+
+    fn make_code(&self) -> Result<ByteCode> {
+        let temp = self.store.temp_dir()?;
+        let folder = temp.path().join("programs");
+        std::fs::create_dir(&folder).doing(|| format!("failed to make `{}`", folder.display()))?;
+        let compile = || self.compiler.compile(std::slice::from_ref(&folder), &self.stop);
+        let code = ByteCode::make(&folder, compile)?;
+        self.store.remember(CODE, &self.code_key(), &code.to_text())?;
+        Ok(code)
+    }
+
+    fn code_key(&self) -> String {
+        format!("{} {}", self.interpreter.identity.hex(), ByteCode::programs().hex())
     }
 
     /// From now on Ctrl-C (SIGTERM, SIGHUP) ends what runs, and the run with

@@ -11,15 +11,12 @@ use std::time::Duration;
 use recipes::recipe::{Build, Format, Phase, Phases};
 use serde_json::json;
 
+use super::code::{ByteCode, RUNNER};
 use super::phases::{self, Part, Subject};
 use super::warm::{self, Preload};
 use super::{SOURCE, below};
 use crate::exec::action::{Action, Input, Level, Limits};
 use crate::key::TreeDigest;
-
-const RUNNER: &str = include_str!("runner.py");
-const REQUIREMENTS: &str = include_str!("requirements.py");
-const TOML: &str = include_str!("toml.py");
 
 /// Everything that decides a build.
 #[derive(Clone, Debug)]
@@ -57,6 +54,8 @@ pub struct BuildSpec {
     pub phases: Phases,
     /// The isolation asked for.
     pub level: Level,
+    /// Byte code of our own programs, for the interpreter of this build.
+    pub code: ByteCode,
     /// What a warm server has loaded, when one may run this.
     pub warm: Option<Preload>,
     /// Whether other builds in the same environment are still to come.
@@ -64,10 +63,6 @@ pub struct BuildSpec {
     /// Whether the answer says which modules were imported.
     pub report_modules: bool,
 }
-
-/// The runner's own programs, in the `job` folder.
-pub(super) const RUNNER_FILES: [(&str, &str); 3] =
-    [("runner.py", RUNNER), ("wheelwright_requirements.py", REQUIREMENTS), ("wheelwright_toml.py", TOML)];
 
 /// The action that builds `spec`. Outputs, below the build folder: `dist` with
 /// the raw wheel (`out`, a tree, for `format = "other"`), `job/answer.json`,
@@ -92,9 +87,7 @@ pub fn build_action(spec: &BuildSpec) -> Action {
     let outputs = if other {
         vec![below("out"), below(phases::RUNNING)]
     } else {
-        for (name, text) in RUNNER_FILES {
-            files.insert(below(&format!("job/{name}")), text.as_bytes().to_vec());
-        }
+        files.extend(spec.code.files(&RUNNER));
         files.insert(below("job/spec.json"), runner_spec(spec, &own));
         vec![below("dist"), below(super::answer::FILE), below(phases::RUNNING)]
     };
@@ -112,7 +105,7 @@ pub fn build_action(spec: &BuildSpec) -> Action {
         level: spec.level,
         limits: limits(&spec.build, Limits::default()),
         label: spec.label.clone(),
-        warm: spec.warm.as_ref().map(|preload| warm::server(preload, spec.more)),
+        warm: spec.warm.as_ref().map(|preload| warm::server(preload, &spec.code, spec.more)),
     }
 }
 
@@ -272,6 +265,7 @@ mod tests {
             level: Level::Full,
             warm: None,
             more: false,
+            code: ByteCode::default(),
             report_modules: false,
         }
     }

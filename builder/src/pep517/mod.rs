@@ -12,6 +12,7 @@
 pub mod answer;
 pub mod build;
 pub mod check;
+pub mod code;
 pub mod failure;
 pub mod hints;
 pub mod phases;
@@ -22,6 +23,7 @@ pub use build::{BuildSpec, build_action};
 pub use check::{
     CheckFailure, CheckSpec, Passed, Tests, import_action, read_imports, read_tests, test_action,
 };
+pub use code::ByteCode;
 pub use failure::{build_failure, check_failure};
 pub use hints::{Distro, Facts, Hint, hints, project_of};
 pub use warm::{Preload, backend_for, read_sample, sample_action};

@@ -24,7 +24,7 @@ LEGACY = "setuptools.build_meta:__legacy__"
 # Bytes of a member of a raw wheel that are worth being compressed.
 MUCH = 1 << 20
 SURROGATES = re.compile("[\ud800-\udfff]")
-OWN = ["wheelwright_" + name for name in ("toml", "requirements", "fork_server", "sample")]
+OWN = ["wheelwright_" + name for name in ("runner", "toml", "requirements", "fork_server", "sample")]
 
 
 class Refusal(Exception):
@@ -410,6 +410,10 @@ class Beside:
 def serve():
     import wheelwright_fork_server
 
+    if sys.version_info < (3, 11):
+        # What the server has, lies in no cell of its children.
+        import wheelwright_toml  # noqa: F401
+
     # A child in a cell never comes back from its build.
     wheelwright_fork_server.Server().serve(lambda spec_path: leave(main(spec_path)), rehearse)
 
@@ -431,7 +435,3 @@ def start():
         serve()
     else:
         leave(main(spec_path))
-
-
-if __name__ == "__main__":
-    start()

@@ -137,6 +137,7 @@ pub(crate) fn spec() -> BuildSpec {
         level: Level::Env,
         warm: None,
         more: false,
+        code: ByteCode::default(),
         report_modules: false,
     }
 }
@@ -173,4 +174,15 @@ fn ask(python: &Path, program: &str) -> String {
         Command::new(python).arg("-B").arg(folder.path().join("program.py")).env_clear().output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Byte code that `python` writes into an empty folder.
+fn compiled(python: &Path, folder: &Path) -> ByteCode {
+    let mut command = Command::new(python);
+    command.args(["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-d", "", "."]);
+    let compile = || {
+        assert!(command.current_dir(folder).status().unwrap().success());
+        Ok(())
+    };
+    ByteCode::make(folder, compile).unwrap()
 }

@@ -10,12 +10,11 @@ use std::collections::BTreeMap;
 use recipes::recipe::{Build, Format};
 use serde_json::Value;
 
-use super::build::{BuildSpec, RUNNER_FILES, build_action, runner_argv};
+use super::build::{BuildSpec, build_action, runner_argv};
+use super::code::{ByteCode, FORK_SERVER, RUNNER};
 use super::{answer, below};
 use crate::exec::action::{Action, ActionResult, Level, Warm};
-use crate::tree::RelPath;
 
-const FORK_SERVER: &str = include_str!("fork_server.py");
 const SAMPLE: &str = include_str!("sample.py");
 
 /// What a server has loaded before it forks.
@@ -127,16 +126,13 @@ fn is_module(name: &str) -> bool {
 }
 
 /// The server that an action may run in.
-pub(super) fn server(preload: &Preload, more: bool) -> Warm {
+pub(super) fn server(preload: &Preload, code: &ByteCode, more: bool) -> Warm {
     let mut argv = runner_argv();
     let modules: Vec<&str> = preload.modules.iter().map(String::as_str).chain([REQUIREMENTS]).collect();
     let order = serde_json::json!({ "spec": argv.last(), "modules": modules, "late": preload.late });
     argv.push("serve".to_owned());
-    let mut files: BTreeMap<RelPath, Vec<u8>> = RUNNER_FILES
-        .iter()
-        .map(|(name, text)| (below(&format!("job/{name}")), text.as_bytes().to_vec()))
-        .collect();
-    files.insert(below("job/wheelwright_fork_server.py"), FORK_SERVER.as_bytes().to_vec());
+    let mut files = code.files(&RUNNER);
+    files.extend(code.files(&[FORK_SERVER]));
     if !preload.patterns.is_empty() {
         files.insert(below("job/patterns.json"), preload.patterns.clone().into_bytes());
     }
@@ -267,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_server_loads_what_the_runner_needs_after_the_backend() {
-        let warm = server(&Preload::from_text("a", "a\na.b\n!c"), false);
+        let warm = server(&Preload::from_text("a", "a\na.b\n!c"), &ByteCode::default(), false);
         let order: Value = serde_json::from_str(&warm.order).unwrap();
         assert_eq!(order["modules"], serde_json::json!(["a", "a.b", REQUIREMENTS]));
         assert!(warm.files.contains_key(&below(&format!("job/{REQUIREMENTS}.py"))));

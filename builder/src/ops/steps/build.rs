@@ -109,6 +109,7 @@ fn spec(
         build: (*recipe.build).clone(),
         phases: recipe.phases.clone(),
         level: machines.level,
+        code: machines.code(),
         warm: None,
         more: false,
         report_modules: false,

@@ -3,6 +3,7 @@
 use recipes::recipe::Phase;
 
 use super::*;
+use crate::pep517::code::{FORK_SERVER, RUNNER};
 
 #[test]
 fn an_in_tree_backend_builds_on_every_python() {
@@ -181,4 +182,37 @@ fn temporary_names_are_the_same_each_time() {
         let (_, log) = build_with(&python, &names, &spec());
         assert!(log.contains("tmpww000000"), "{}: {log}", python.display());
     }
+}
+
+#[test]
+fn byte_code_beside_the_programs_is_what_runs() {
+    for python in pythons() {
+        let folder = tempfile::tempdir().unwrap();
+        let code = compiled(&python, folder.path());
+        let mut action = build_action(&BuildSpec { code, ..spec() });
+        let text = below("job/wheelwright_runner.py");
+        assert!(action.files.insert(text, b"raise SystemExit('it is compiled')".to_vec()).is_some());
+        let place = Place::new(&python);
+        place.write("build/src/pyproject.toml", PYPROJECT);
+        place.write("build/src/toy.py", "def build_wheel(*_):\n    raise ValueError('no')\n");
+        let result = place.run(&action);
+        let log = String::from_utf8_lossy(&result.log);
+        assert!(
+            read_answer(&result).is_err_and(|refusal| matches!(refusal, Refusal::Raised { .. })),
+            "{log}"
+        );
+        assert!(log.contains("toy.py") && !log.contains("runner.py"), "{}: {log}", python.display());
+    }
+}
+
+#[test]
+fn byte_code_lies_where_python_looks_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = compiled(&one_python(), folder.path());
+    assert_eq!(ByteCode::from_text(&made.to_text()), Some(made.clone()));
+    let files: Vec<String> = made.files(&[FORK_SERVER]).keys().map(ToString::to_string).collect();
+    let [code, text] = &files[..] else { panic!("{files:?}") };
+    assert_eq!(text, "job/wheelwright_fork_server.py");
+    assert!(code.starts_with("job/__pycache__/wheelwright_fork_server.") && code.ends_with(".pyc"), "{code}");
+    assert_eq!(made.files(&RUNNER).len(), 2 * RUNNER.len() - 1);
 }

@@ -171,7 +171,7 @@ impl Local {
         if warm.more {
             self.servers.make_ahead(&server, wanted, stop);
         }
-        let (spec, source) = orders::called(self, action)?;
+        let (spec, source) = orders::called(self, action, warm)?;
         let watch = Watch { limits: &action.limits, stop, group: None };
         let called = calling::call((&server, standby), (&spec, source.as_ref()), &watch);
         server.hurry();

@@ -270,10 +270,14 @@ pub(super) fn waiting(local: &Local, action: &Action) -> Spec {
     }
 }
 
-/// What is placed in such a cell for an action. Comes with the opened folder of
-/// the source.
-pub(super) fn called(local: &Local, action: &Action) -> Result<(Spec, Option<File>)> {
+/// What is placed in such a cell for an action: not what its server has. Comes
+/// with the opened folder of the source.
+pub(super) fn called(local: &Local, action: &Action, warm: &Warm) -> Result<(Spec, Option<File>)> {
     let mut spec = plain(action);
+    let known = |(name, bytes): &(String, Vec<u8>)| {
+        RelPath::new(name).is_ok_and(|name| warm.files.get(&name) == Some(bytes))
+    };
+    spec.files.retain(|file| !known(file));
     let mut source = None;
     if let Some(tree) = &action.source {
         let path = (local.options.trees)(tree);
