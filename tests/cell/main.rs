@@ -1,6 +1,6 @@
 //! What a cell costs: one trivial action at a time, at every level of
 //! isolation, beside the same program as a bare process; and one trivial
-//! build in a warm child, beside one that is only forked.
+//! build in a warm child, beside the same that is only forked.
 //!
 //! Knows the executor and the kernel's count of processor time. Must never
 //! judge: it prints numbers for `cargo xtask bench`, and fails only when an
@@ -59,23 +59,27 @@ fn main() {
         assert_eq!(result.exit, Exit::Code(0), "{}", String::from_utf8_lossy(&result.log));
         assert_eq!(result.warmth, Warmth::Warm);
     };
-    let mut forks = toy.forks(&folder.path().join("forked"));
+    let mut hooks = toy.hooks(&folder.path().join("hooks"));
+    let mut builds = toy.builds(&warm, &folder.path().join("builds"));
     // What is made once for a run is no price of an action.
     let levels = [Level::Full, Level::Landlock, Level::Env];
     levels.iter().copied().for_each(act);
     build();
-    forks.one();
+    hooks.one();
+    builds.one();
     let mut rows: Vec<Value> = Vec::new();
     for round in 0..rounds {
         rows.push(row("bare", (round, AT_ONCE), bare));
         for level in levels {
             rows.push(row(level.word(), (round, AT_ONCE), || act(level)));
         }
-        rows.push(row("forked", (round, AT_ONCE), || forks.one()));
+        rows.push(row("hooks", (round, AT_ONCE), || hooks.one()));
+        rows.push(row("forked", (round, AT_ONCE), || builds.one()));
         rows.push(row("warm", (round, AT_ONCE), build));
         rows.push(row("ready", (round, MEANWHILE), build));
     }
-    forks.end();
+    hooks.end();
+    builds.end();
     println!("{}", json!({ "rows": rows }));
 }
 

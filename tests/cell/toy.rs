@@ -1,5 +1,5 @@
 //! A build that does next to nothing: by the product, in a warm child in a
-//! cell, and by a server that only forks.
+//! cell, and by servers that only fork.
 //!
 //! Knows the build action, and a backend of a few lines. Must never measure.
 
@@ -12,8 +12,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use builder::exec::action::{Action, ActionResult, Input, Level};
 use builder::key::{Digest, TreeDigest};
 use builder::pep517::phases::Subject;
-use builder::pep517::{BuildSpec, build_action, read_sample, sample_action};
+use builder::pep517::{BuildSpec, ByteCode, build_action, read_sample, sample_action};
+use builder::tree::RelPath;
 use recipes::recipe::{Build, Format, Phases};
+use serde_json::Value;
 
 const BACKEND: &str = "\
 def get_requires_for_build_wheel(settings=None):
@@ -35,16 +37,40 @@ const FORKS: &str = "\
 import os, sys
 sys.path.insert(0, sys.argv[1])
 import toy_backend
-for number, line in enumerate(sys.stdin):
+for line in sys.stdin:
+    folder = line.rstrip()
     child = os.fork()
     if child == 0:
         try:
-            folder = os.path.join(sys.argv[2], str(number))
             os.makedirs(folder)
             os.chdir(folder)
             toy_backend.get_requires_for_build_wheel()
             toy_backend.build_wheel('dist')
             os._exit(0)
+        finally:
+            os._exit(1)
+    print(os.waitpid(child, 0)[1], flush=True)
+";
+
+/// All that a build is but for its cell: the runner and the backend are loaded,
+/// a child builds in a folder where its files are.
+const BUILDS: &str = "\
+import gc, importlib, json, os, sys
+job, site, modules = sys.argv[1:]
+del sys.argv[1:]
+sys.path[:0] = [job, site]
+import tempfile
+import wheelwright_runner as runner
+for name in json.loads(modules):
+    importlib.import_module(name)
+gc.freeze()
+for line in sys.stdin:
+    root = line.rstrip()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.chdir(os.path.join(root, 'src'))
+            runner.leave(runner.main(os.path.join(root, 'job', 'spec.json')))
         finally:
             os._exit(1)
     print(os.waitpid(child, 0)[1], flush=True)
@@ -90,6 +116,7 @@ impl Toy {
             level: Level::Full,
             warm: None,
             more: true,
+            code: ByteCode::default(),
             report_modules: false,
         };
         Self { spec, python, site }
@@ -112,38 +139,82 @@ impl Toy {
         action
     }
 
-    /// The server that only forks; what its children write goes into `folder`.
-    pub fn forks(&self, folder: &Path) -> Forks {
-        let mut command = Command::new(&self.python);
-        command.args(["-I", "-S", "-c", FORKS]).arg(&self.site).arg(folder);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut server = command.spawn().expect("the interpreter starts");
-        let orders = server.stdin.take().expect("it was asked for");
-        let answers = BufReader::new(server.stdout.take().expect("it was asked for"));
-        Forks { server, orders, answers }
+    /// The server that only forks for both hooks; what its children write goes
+    /// into `folder`.
+    pub fn hooks(&self, folder: &Path) -> Forks {
+        let server = Server::start(&self.python, &["-I", "-S", "-c", FORKS], &[&self.site]);
+        Forks { server, files: Vec::new(), folder: folder.to_owned(), number: 0 }
+    }
+
+    /// The server that only forks for the build `action`, below `folder`.
+    pub fn builds(&self, action: &Action, folder: &Path) -> Forks {
+        let warm = action.warm.as_ref().expect("it has a server");
+        let job = folder.join("programs");
+        for (name, bytes) in &warm.files {
+            write(&job.join(name.file_name()), bytes);
+        }
+        let order: Value = serde_json::from_str(&warm.order).expect("it is JSON");
+        let modules = order["modules"].to_string();
+        let server =
+            Server::start(&self.python, &["-S", "-c", BUILDS], &[&job, &self.site, Path::new(&modules)]);
+        let own = |(name, bytes): (&RelPath, &Vec<u8>)| {
+            (!warm.files.contains_key(name)).then(|| (name.to_string(), bytes.clone()))
+        };
+        let files = action.files.iter().filter_map(own).collect();
+        Forks { server, files, folder: folder.to_owned(), number: 0 }
+    }
+}
+
+/// A Python that is told a word a line, and answers.
+struct Server {
+    process: Child,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Server {
+    fn start(python: &Path, flags: &[&str], more: &[&Path]) -> Self {
+        let mut command = Command::new(python);
+        command.args(flags).args(more).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().expect("the interpreter starts");
+        let orders = process.stdin.take().expect("it was asked for");
+        let answers = BufReader::new(process.stdout.take().expect("it was asked for"));
+        Self { process, orders, answers }
     }
 }
 
 /// A running server of forks.
 pub struct Forks {
-    server: Child,
-    orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    server: Server,
+    /// What lies in a build's folder, and its text.
+    files: Vec<(String, Vec<u8>)>,
+    folder: PathBuf,
+    number: u32,
 }
 
 impl Forks {
     /// One child, to its end.
     pub fn one(&mut self) {
-        self.orders.write_all(b"\n").expect("the server listens");
+        self.number += 1;
+        let root = self.folder.join(self.number.to_string());
+        for (name, bytes) in &self.files {
+            write(&root.join(name), bytes);
+        }
+        writeln!(self.server.orders, "{}", root.display()).expect("the server listens");
         let mut answer = String::new();
-        self.answers.read_line(&mut answer).expect("the server answers");
+        self.server.answers.read_line(&mut answer).expect("the server answers");
         assert_eq!(answer, "0\n");
     }
 
     /// Ends the server.
     pub fn end(self) {
-        let Self { mut server, orders, .. } = self;
+        let Server { mut process, orders, .. } = self.server;
         drop(orders);
-        assert!(server.wait().expect("it can be waited for").success());
+        assert!(process.wait().expect("it can be waited for").success());
     }
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    let folder = path.parent().expect("it lies in a folder");
+    fs::create_dir_all(folder).and_then(|()| fs::write(path, bytes)).expect("the folder is ours");
 }

@@ -18,8 +18,10 @@ pub const BARE: &str = "the same program, a bare process";
 pub const WARM: &str = "one trivial build, warm child in a cell";
 /// The same, its cell and child made while others ran.
 pub const READY: &str = "one trivial build, warm child in a cell that is ready";
-/// The same hooks in a child of a server that has the backend loaded.
-pub const FORKED: &str = "the same hooks, only forked";
+/// The same build in a child of a server that has the same loaded, without a cell.
+pub const FORKED: &str = "the same build, only forked";
+/// No more of it than the two hooks.
+const HOOKS: &str = "the same hooks, only forked";
 
 /// Samples for one action each.
 pub fn lines(ours: &Ours<'_>, rounds: usize) -> Result<Vec<Sample>, String> {
@@ -46,6 +48,7 @@ fn sample(row: &Value) -> Sample {
         "warm" => WARM.to_owned(),
         "ready" => READY.to_owned(),
         "forked" => FORKED.to_owned(),
+        "hooks" => HOOKS.to_owned(),
         level => format!("one trivial action, isolation `{level}`"),
     };
     let (round, actions) = (row["round"].as_u64().unwrap_or(0), row["actions"].as_u64().unwrap_or(1));
@@ -76,6 +79,7 @@ mod tests {
         assert_eq!((full.line.as_str(), full.round, full.wall, full.cpu), (FULL, 1, 0.004, 0.005));
         assert_eq!(sample(&row("bare")).line, BARE);
         assert_eq!(sample(&row("ready")).line, READY);
+        assert_eq!([sample(&row("forked")).line, sample(&row("hooks")).line], [FORKED, HOOKS]);
         assert_eq!(sample(&row("env")).line, "one trivial action, isolation `env`");
     }
 }
