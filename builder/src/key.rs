@@ -8,6 +8,7 @@
 //! `std::hash`; never in a key: absolute paths, times, host names, job
 //! counts, map order, comments.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::io::{self, Read};
 use std::str::FromStr;
@@ -62,12 +63,17 @@ impl Digest {
 
     /// The same, behind a text.
     fn write_hex(&self, out: &mut String) {
+        out.push_str(std::str::from_utf8(&self.digits()).expect("digits are ASCII"));
+    }
+
+    /// The same, as bytes.
+    fn digits(&self) -> [u8; 64] {
         // By hand: a plan of thousands of steps writes millions of these digits.
         let mut digits = [0; 64];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
             pair.copy_from_slice(&DIGITS[usize::from(byte)]);
         }
-        out.push_str(std::str::from_utf8(&digits).expect("digits are ASCII"));
+        digits
     }
 }
 
@@ -148,6 +154,73 @@ pub struct KeyPart {
     pub value: String,
 }
 
+/// A part that names another step's key, in pieces that lie elsewhere: its
+/// name, and its value up to that key.
+#[derive(Clone, Copy, Debug)]
+pub struct StepPart<'p> {
+    /// The name.
+    pub name: [&'p str; 3],
+    /// What stands before the key.
+    pub value: [&'p str; 2],
+    /// The key.
+    pub key: &'p StepKey,
+}
+
+impl StepPart<'_> {
+    /// By name, then by value; those of one plan begin alike.
+    fn order(&self, other: &Self) -> Ordering {
+        let alike = |i: usize| std::ptr::eq(self.name[i], other.name[i]);
+        let names = match alike(0) && alike(1) {
+            true => self.name[2].cmp(other.name[2]),
+            false => in_pieces(self.name, other.name),
+        };
+        names.then_with(|| self.text().cmp(&other.text()))
+    }
+
+    /// Its order to a part that is in one piece.
+    fn order_to(&self, (name, value): (&str, &str)) -> Ordering {
+        in_pieces(self.name, [name, "", ""]).then_with(|| self.text().as_str().cmp(value))
+    }
+
+    fn text(&self) -> String {
+        let mut text = self.value.concat();
+        self.key.0.write_hex(&mut text);
+        text
+    }
+}
+
+/// The order of two texts that are in pieces.
+fn in_pieces(a: [&str; 3], b: [&str; 3]) -> Ordering {
+    let (mut left, mut right) = (a.map(str::as_bytes), b.map(str::as_bytes));
+    let (mut i, mut j) = (0, 0);
+    loop {
+        while left[i].is_empty() && i < 2 {
+            i += 1;
+        }
+        while right[j].is_empty() && j < 2 {
+            j += 1;
+        }
+        let both = left[i].len().min(right[j].len());
+        if both == 0 {
+            // One of them has ended.
+            return left[i].len().cmp(&right[j].len());
+        }
+        match left[i][..both].cmp(&right[j][..both]) {
+            Ordering::Equal => (left[i], right[j]) = (&left[i][both..], &right[j][both..]),
+            order => return order,
+        }
+    }
+}
+
+/// Room that many keys can be made in, one after the other.
+#[derive(Debug, Default)]
+pub struct Room {
+    bytes: Vec<u8>,
+    /// The parts in one piece and those in several, in the order of the key.
+    whole: Vec<u32>,
+    pieces: Vec<u32>,
+}
+
 /// Writes a key from named parts. The order of `part` calls does not matter:
 /// parts are sorted by name.
 ///
@@ -174,11 +247,12 @@ impl KeyWriter {
         Self { common: Some(Arc::clone(common)), ..Self::new() }
     }
 
-    /// Makes this the same key as another, in the room that it has.
-    pub fn become_like(&mut self, other: &KeyWriter) {
-        self.common.clone_from(&other.common);
-        self.text.clone_from(&other.text);
-        self.ends.clone_from(&other.ends);
+    /// The same as [`KeyWriter::after`], in the room that this one has.
+    pub fn again(mut self, common: &Arc<KeyWriter>) -> Self {
+        self.common = Some(Arc::clone(common));
+        self.text.clear();
+        self.ends.clear();
+        self
     }
 
     /// Adds one part.
@@ -196,9 +270,9 @@ impl KeyWriter {
     }
 
     /// Adds one part whose value ends in another step's key.
-    pub fn step_part(&mut self, name: &[&str], value: &[&str], key: &StepKey) -> &mut Self {
-        self.long_part(name, value);
-        key.0.write_hex(&mut self.text);
+    pub fn step_part(&mut self, part: &StepPart<'_>) -> &mut Self {
+        self.long_part(&part.name, &part.value);
+        part.key.0.write_hex(&mut self.text);
         let end = self.end();
         self.ends.last_mut().expect("a part was just added").1 = end;
         self
@@ -207,13 +281,6 @@ impl KeyWriter {
     fn end(&self) -> u32 {
         // The recipes of a set are some megabytes of text at most.
         u32::try_from(self.text.len()).expect("a key is shorter than 4 GB")
-    }
-
-    /// This key with room for nothing more: to be kept.
-    pub fn fitted(mut self) -> Self {
-        self.text.shrink_to_fit();
-        self.ends.shrink_to_fit();
-        self
     }
 
     /// Names and values, as they were added.
@@ -234,7 +301,6 @@ impl KeyWriter {
         let mut parts = Vec::with_capacity(many);
         parts.extend(self.each());
         parts.extend(common.iter().flat_map(|common| common.each()));
-        // The stable sort is the one that sees that inputs come in their order.
         parts.sort();
         parts
     }
@@ -245,35 +311,87 @@ impl KeyWriter {
         self.sorted().into_iter().map(own).collect()
     }
 
-    fn digest(&self, what: &str, bytes: &mut Vec<u8>) -> Digest {
-        bytes.clear();
-        let mut field = |text: &str| {
-            bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
-            bytes.extend_from_slice(text.as_bytes());
+    /// A part by its number: those of its own, then those in common.
+    fn at(&self, number: usize) -> (&str, &str) {
+        let (of, number) = match (number.checked_sub(self.ends.len()), self.common.as_deref()) {
+            (Some(further), Some(common)) => (common, further),
+            _ => (self, number),
         };
-        field(what);
-        field(&KEY_FORMAT.to_string());
-        for (name, value) in self.sorted() {
-            field(name);
-            field(value);
+        let start = number.checked_sub(1).map_or(0, |before| of.ends[before].1 as usize);
+        let (name, value) = of.ends[number];
+        (&of.text[start..name as usize], &of.text[name as usize..value as usize])
+    }
+
+    /// The digest of all parts, with so many more that are in pieces.
+    fn digest<'p>(
+        &self,
+        what: &str,
+        (many, piece): (usize, impl Fn(usize) -> StepPart<'p>),
+        room: &mut Room,
+    ) -> Digest {
+        let Room { bytes, whole, pieces } = room;
+        let own = self.ends.len() + self.common.as_deref().map_or(0, |common| common.ends.len());
+        let numbers = |many: usize| 0..u32::try_from(many).expect("a key has fewer parts");
+        whole.clear();
+        whole.extend(numbers(own));
+        whole.sort_by(|a, b| self.at(*a as usize).cmp(&self.at(*b as usize)));
+        pieces.clear();
+        pieces.extend(numbers(many));
+        // The stable sort is the one that sees that inputs come in their order.
+        pieces.sort_by(|a, b| piece(*a as usize).order(&piece(*b as usize)));
+        bytes.clear();
+        field(bytes, what);
+        field(bytes, &KEY_FORMAT.to_string());
+        let mut pieces = pieces.iter().map(|number| piece(*number as usize)).peekable();
+        for part in whole.iter().map(|number| self.at(*number as usize)) {
+            while let Some(before) = pieces.next_if(|piece| piece.order_to(part).is_lt()) {
+                piece_fields(bytes, &before);
+            }
+            field(bytes, part.0);
+            field(bytes, part.1);
         }
+        pieces.for_each(|piece| piece_fields(bytes, &piece));
         Digest::of(bytes)
     }
 
     /// The key of intent.
     pub fn step_key(&self) -> StepKey {
-        self.step_key_in(&mut Vec::new())
+        self.step_key_with((0, |_| unreachable!("there are none")), &mut Room::default())
     }
 
-    /// The same, in room that many keys can have one after the other.
-    pub fn step_key_in(&self, room: &mut Vec<u8>) -> StepKey {
-        StepKey(self.digest("step", room))
+    /// The same with so many more parts, which are not copied to be sorted.
+    pub fn step_key_with<'p>(
+        &self,
+        more: (usize, impl Fn(usize) -> StepPart<'p>),
+        room: &mut Room,
+    ) -> StepKey {
+        StepKey(self.digest("step", more, room))
     }
 
     /// The key of content.
     pub fn content_key(&self) -> ContentKey {
-        ContentKey(self.digest("content", &mut Vec::new()))
+        let none = (0, |_| unreachable!("there are none"));
+        ContentKey(self.digest("content", none, &mut Room::default()))
     }
+}
+
+/// A text behind its length.
+fn field(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+/// The two fields of a part that is in pieces.
+fn piece_fields(bytes: &mut Vec<u8>, part: &StepPart<'_>) {
+    let digits = part.key.0.digits();
+    let mut write = |pieces: &[&str], more: &[u8]| {
+        let long = pieces.iter().map(|piece| piece.len()).sum::<usize>() + more.len();
+        bytes.extend_from_slice(&(long as u64).to_le_bytes());
+        pieces.iter().for_each(|piece| bytes.extend_from_slice(piece.as_bytes()));
+        bytes.extend_from_slice(more);
+    };
+    write(&part.name, &[]);
+    write(&part.value, &digits);
 }
 
 #[cfg(test)]
@@ -298,18 +416,65 @@ mod tests {
         let step = common.step_key();
         let mut alone = KeyWriter::new();
         alone.part("b", "2").part("d", "4").part("a", "1").part("c", format!("3 {}", step.hex()));
-        let mut shared = KeyWriter::after(&Arc::new(common));
-        shared.part("a", "1").step_part(&["c"], &["3 "], &step);
+        let common = Arc::new(common);
+        let part = StepPart { name: ["c", "", ""], value: ["3", " "], key: &step };
+        let mut shared = KeyWriter::after(&common);
+        shared.part("a", "1").step_part(&part);
         assert_eq!(shared.step_key(), alone.step_key());
         assert_eq!(shared.content_key(), alone.content_key());
-        assert_eq!(shared.clone().fitted().parts(), alone.parts());
+        assert_eq!(shared.parts(), alone.parts());
         // In room that held another key.
-        let (mut room, mut key) = (vec![7; 9], KeyWriter::new());
-        key.part("x", "y");
-        key.become_like(&shared);
-        assert_eq!(key.step_key_in(&mut room), alone.step_key());
-        key.become_like(&alone);
-        assert_eq!(key.step_key_in(&mut room), alone.step_key());
+        let mut key = KeyWriter::new();
+        key.part("x", "y").part("z", "");
+        let mut key = key.again(&common);
+        key.part("a", "1");
+        assert_eq!(key.step_key_with((1, |_| part), &mut Room::default()), alone.step_key());
+    }
+
+    #[test]
+    fn a_key_of_pieces_is_that_of_whole_parts() {
+        let keys: Vec<StepKey> = ["1", "2"].map(|n| KeyWriter::new().part("n", n).step_key()).into();
+        let (first, second) = (&keys[0], &keys[1]);
+        let part = |name, value, key| StepPart { name, value, key };
+        let pieces = [
+            part(["input ", "wheel", ""], ["1", " "], first),
+            part(["input ", "dependency ", "b"], ["1", " "], first),
+            part(["input ", "dependency ", "ab"], ["1", " "], second),
+            part(["input ", "dependency ", "a"], ["1", " "], first),
+            part(["input dep", "", "endency aa"], ["", "1 "], first),
+            // The same name: the value decides.
+            part(["input ", "source", ""], ["1.0", " "], first),
+            part(["input ", "source", ""], ["1", " "], second),
+            part(["input ", "source", ""], ["1", " "], first),
+            part(["", "", ""], ["", ""], first),
+        ];
+        let mut room = Room::default();
+        for names in
+            [&[][..], &["a", "z"], &["input", "input ", "input source", "inputs", "input dependency a"]]
+        {
+            let mut key = KeyWriter::new();
+            for name in names {
+                key.part(name, "1 5");
+            }
+            for many in 0..=pieces.len() {
+                let mut whole = key.clone();
+                for piece in &pieces[..many] {
+                    whole.step_part(piece);
+                }
+                let (parts, mut sorted) = (whole.parts(), whole.parts());
+                sorted.sort();
+                assert_eq!(parts, sorted);
+                let mut bytes = Vec::new();
+                field(&mut bytes, "step");
+                field(&mut bytes, "1");
+                parts.iter().for_each(|part| {
+                    [&part.name, &part.value].into_iter().for_each(|text| field(&mut bytes, text));
+                });
+                assert_eq!(whole.step_key(), StepKey(Digest::of(&bytes)));
+                let in_pieces = key.step_key_with((many, |n| pieces[n]), &mut room);
+                assert_eq!(in_pieces, whole.step_key(), "{many} pieces beside {names:?}");
+            }
+        }
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub fn look_up(plan: &Plan, store: &Store) -> Result<Known> {
             None => {
                 missing.push(i);
                 for input in &plan.steps[i].inputs {
-                    wanted[input.step] = true;
+                    wanted[input.step()] = true;
                 }
             }
         }
@@ -243,7 +243,7 @@ fn gather(
     let mut causes: BTreeMap<usize, usize> = BTreeMap::new();
     for (t, fate) in fates.into_iter().enumerate() {
         let step = &plan.steps[missing[t]];
-        let above = step.inputs.iter().filter_map(|input| causes.get(&input.step)).min().copied();
+        let above = step.inputs.iter().filter_map(|input| causes.get(&input.step())).min().copied();
         let cause = match fate {
             // Nothing is wrong with what was stopped, nor with what needs it.
             Fate::Failed((Ended::Stopped, _)) => None,
@@ -289,7 +289,7 @@ fn tasks(
             let step = &plan.steps[i];
             let needs = work.needs(step);
             Task {
-                needs: step.inputs.iter().filter_map(|input| place.get(&input.step).copied()).collect(),
+                needs: step.inputs.iter().filter_map(|input| place.get(&input.step()).copied()).collect(),
                 expected: histories.get(&t).copied().or(needs.guess).unwrap_or_else(|| guess(step.kind)),
                 lane: lane(step.kind),
                 exclusive: needs.exclusive,
@@ -414,7 +414,7 @@ impl Running<'_> {
         let inputs: Vec<&Realisation> = step
             .inputs
             .iter()
-            .map(|input| self.results[input.step].get().expect("a task starts after what it needs"))
+            .map(|input| self.results[input.step()].get().expect("a task starts after what it needs"))
             .collect();
         let more = self.begins(step);
         let say = |text: String| self.send(Event::Note { step: i, text });
@@ -428,7 +428,7 @@ impl Running<'_> {
             return Ok((found, Ended::Reused));
         }
         let digests: Vec<String> = inputs.iter().map(|r| identity(r)).collect();
-        let content_key = step.content_key(&digests);
+        let content_key = self.plan.content_key(i, &digests);
         let before = match step.inputs.as_slice() {
             // Without inputs the key of content says no more than that of intent.
             [] => None,

@@ -58,7 +58,7 @@ pub fn missing(plan: &Plan, store: &Store) -> Result<Vec<Missing>> {
     let before = store.last_successes(subjects.clone())?;
     let expected = store.histories(subjects)?;
     let told = missing.iter().enumerate().map(|(n, &i)| {
-        let waits = || plan.steps[i].inputs.iter().any(|input| runs[input.step]);
+        let waits = || plan.steps[i].inputs.iter().any(|input| runs[input.step()]);
         let last = before.get(&n);
         Missing {
             step: i,
@@ -108,8 +108,15 @@ pub fn plan_text(plan: &Plan, missing: &[Missing], jobs: usize, mut tell: impl F
 
 /// A word, filled up to a width in characters, and a space.
 fn padded(out: &mut String, word: &str, width: usize) {
+    const SPACES: &str = "                                ";
     out.push_str(word);
-    out.extend(std::iter::repeat_n(' ', width.saturating_sub(word.chars().count()) + 1));
+    let wide = if word.is_ascii() { word.len() } else { word.chars().count() };
+    let mut left = width.saturating_sub(wide) + 1;
+    while left > 0 {
+        let some = left.min(SPACES.len());
+        out.push_str(&SPACES[..some]);
+        left -= some;
+    }
 }
 
 /// How long what was timed before takes: no shorter than its longest chain.
@@ -118,7 +125,7 @@ fn about(plan: &Plan, missing: &[Missing], jobs: usize) -> Duration {
     let task = |m: &Missing| {
         let step = &plan.steps[m.step];
         Task {
-            needs: step.inputs.iter().filter_map(|input| place.get(&input.step).copied()).collect(),
+            needs: step.inputs.iter().filter_map(|input| place.get(&input.step()).copied()).collect(),
             expected: m.expected.unwrap_or_default(),
             lane: lane(step.kind),
             exclusive: false,
@@ -258,7 +265,7 @@ mod tests {
         let step = |name: &str, inputs: &[usize]| {
             let mut spec = crate::key::KeyWriter::new();
             spec.part("name", name);
-            let input = |i: &usize| crate::plan::Input { step: *i, role: "wheel".into() };
+            let input = |i: &usize| crate::plan::Input::new(*i, crate::plan::Role::Wheel);
             Step::made_up(
                 recipes::set::RecipeId(0),
                 StepKind::Build,

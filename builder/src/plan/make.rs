@@ -4,7 +4,7 @@
 //! a step's own key holds (`spec` does) or how steps run.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -14,7 +14,7 @@ use recipes::recipe::{Format, Kind, Origin, Runner, Source};
 use recipes::set::{Member, PackageSet, RecipeId, Tests};
 
 use super::spec::{self, Common, Of};
-use super::{Depth, Draft, Facts, Goals, Input, Local, Places, version_at};
+use super::{Depth, Draft, Facts, Goals, Input, Local, Places, Role, version_at};
 use crate::event::StepKind;
 use crate::key::KeyWriter;
 
@@ -40,34 +40,32 @@ pub(super) struct Maker<'a> {
     building: BTreeSet<RecipeId>,
     /// Per recipe, once it is spoken of.
     words: Vec<OnceCell<Words>>,
-    roles: HashMap<&'static str, Arc<str>>,
 }
 
 /// What steps call a package, each text there once.
 struct Words {
     package: Arc<str>,
     subject: Arc<str>,
-    build_system: Arc<str>,
-    dependency: Arc<str>,
     version_at: u32,
 }
 
 impl Words {
-    /// The version, which a package is called with.
+    /// The name, which a package is called with.
+    fn name(&self) -> &str {
+        &self.package[..(self.version_at as usize).saturating_sub(1)]
+    }
+
+    /// The version, which follows it.
     fn version(&self) -> &str {
         &self.package[self.version_at as usize..]
     }
 
     fn of(set: &PackageSet, id: RecipeId) -> Self {
-        let recipe = set.get(id);
         let package: Arc<str> = set.label(id).into();
-        let alone = set.versions(&recipe.pname).len() == 1;
         Self {
             version_at: version_at(&package),
-            subject: if alone { recipe.pname.as_ref().into() } else { package.clone() },
+            subject: if set.is_only(id) { set.get(id).pname.as_ref().into() } else { package.clone() },
             package,
-            build_system: format!("build-system {}", recipe.pname).into(),
-            dependency: format!("dependency {}", recipe.pname).into(),
         }
     }
 }
@@ -79,11 +77,11 @@ impl<'a> Maker<'a> {
         (facts, local): (&'a Facts, &'a Local),
         keys: Sender<Vec<Draft>>,
     ) -> Self {
-        let (count, drafts, findings, building, roles) = Default::default();
+        let (count, drafts, findings, building) = Default::default();
         let of = Places::of(set.ids().len());
         let words = set.ids().map(|_| OnceCell::new()).collect();
         let common = Common::new(facts);
-        Self { set, common, local, count, drafts, keys, of, findings, building, words, roles }
+        Self { set, common, local, count, drafts, keys, of, findings, building, words }
     }
 
     /// The steps that were asked for, and where all are.
@@ -164,7 +162,7 @@ impl<'a> Maker<'a> {
         let index = self.count;
         let Words { package, subject, version_at, .. } = self.words(id);
         let (package, subject, version_at) = (package.clone(), subject.clone(), *version_at);
-        let spec = own.fitted();
+        let spec = self.common.kept(own);
         self.drafts.push(Draft { kind, recipe: id, package, subject, inputs, spec, version_at });
         self.count += 1;
         if self.drafts.len() == BATCH {
@@ -188,15 +186,6 @@ impl<'a> Maker<'a> {
         self.words[id.0].get_or_init(|| Words::of(self.set, id))
     }
 
-    /// A role that has only one word, shared by all steps.
-    fn role(&mut self, role: &'static str) -> Arc<str> {
-        self.roles.entry(role).or_insert_with(|| role.into()).clone()
-    }
-
-    fn input(&mut self, step: usize, role: &'static str) -> Input {
-        Input { step, role: self.role(role) }
-    }
-
     fn made(&self, id: RecipeId, kind: StepKind) -> Option<usize> {
         self.of.get((id, kind))
     }
@@ -218,7 +207,7 @@ impl<'a> Maker<'a> {
         let mut inputs = Vec::new();
         if !matches!(source.origin, Origin::Path { .. }) {
             let step = self.fetch(id)?;
-            inputs.push(self.input(step, "file"));
+            inputs.push(Input::new(step, Role::File));
         }
         let own = spec::source(id.0, self.whose(id), source, &self.common, self.local);
         Some(self.add(id, StepKind::Source, own, inputs))
@@ -251,11 +240,10 @@ impl<'a> Maker<'a> {
         let step = self.source(id)?;
         let closure = self.members(|set| set.build_members(id))?;
         let mut inputs = Vec::with_capacity(1 + closure.len());
-        inputs.push(self.input(step, "source"));
+        inputs.push(Input::new(step, Role::Source));
         for member in closure.iter() {
             let step = self.install(member.id)?;
-            let role = self.words(member.id).build_system.clone();
-            inputs.push(Input { step, role });
+            inputs.push(Input::new(step, Role::BuildSystem));
         }
         let own = spec::build(self.whose(id), source, &self.common);
         Some(self.add(id, StepKind::Build, own, inputs))
@@ -267,13 +255,13 @@ impl<'a> Maker<'a> {
         }
         let recipe = self.set.get(id);
         let (step, role) = match recipe.format {
-            Format::Wheel => (self.fetch(id)?, "prebuilt wheel"),
-            Format::Pyproject => (self.build(id)?, "raw wheel"),
+            Format::Wheel => (self.fetch(id)?, Role::PrebuiltWheel),
+            Format::Pyproject => (self.build(id)?, Role::RawWheel),
             // What its phases installed: there is no wheel to finish.
             Format::Other => return self.build(id),
         };
         let own = spec::finish(self.whose(id), &self.common);
-        let input = self.input(step, role);
+        let input = Input::new(step, role);
         Some(self.add(id, StepKind::Finish, own, vec![input]))
     }
 
@@ -283,7 +271,7 @@ impl<'a> Maker<'a> {
         }
         let step = self.finish(id)?;
         let own = spec::install(self.whose(id), &self.common);
-        let input = self.input(step, "wheel");
+        let input = Input::new(step, Role::Wheel);
         Some(self.add(id, StepKind::Install, own, vec![input]))
     }
 
@@ -296,9 +284,9 @@ impl<'a> Maker<'a> {
         }
         let step = self.finish(id)?;
         let closure = self.members(|set| set.run_members(id, &[]))?;
-        let packages: Vec<Arc<str>> = closure.iter().map(|m| self.words(m.id).package.clone()).collect();
-        let own = spec::verify(&packages, &self.common);
-        let input = self.input(step, "wheel");
+        let packages = closure.iter().map(|m| self.words(m.id)).map(|words| (words.name(), words.version()));
+        let own = spec::verify(packages, &self.common);
+        let input = Input::new(step, Role::Wheel);
         Some(self.add(id, StepKind::Verify, own, vec![input]))
     }
 
@@ -306,11 +294,10 @@ impl<'a> Maker<'a> {
     fn installs(&mut self, id: RecipeId, closure: &[Member]) -> Option<Vec<Input>> {
         let step = self.install(id)?;
         let mut inputs = Vec::with_capacity(closure.len().max(1));
-        inputs.push(self.input(step, "install"));
+        inputs.push(Input::new(step, Role::Install));
         for member in closure.iter().filter(|m| m.id != id) {
             let step = self.install(member.id)?;
-            let role = self.words(member.id).dependency.clone();
-            inputs.push(Input { step, role });
+            inputs.push(Input::new(step, Role::Dependency));
         }
         Some(inputs)
     }
@@ -343,7 +330,7 @@ impl<'a> Maker<'a> {
         let mut inputs = self.installs(id, &closure)?;
         if recipe.format != Format::Wheel {
             let step = self.source(id)?;
-            inputs.push(self.input(step, "source"));
+            inputs.push(Input::new(step, Role::Source));
         }
         let own = spec::check(self.whose(id), source, &self.common);
         Some(self.add(id, StepKind::Check, own, inputs))

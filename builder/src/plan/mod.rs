@@ -42,7 +42,7 @@ use recipes::diag::Finding;
 use recipes::set::{Member, PackageSet, RecipeId, Tests};
 
 use crate::event::StepKind;
-use crate::key::{ContentKey, Digest, KeyPart, KeyWriter, StepKey, TreeDigest};
+use crate::key::{ContentKey, Digest, KeyPart, KeyWriter, Room, StepKey, StepPart, TreeDigest};
 use crate::store::realisation::Level;
 
 pub use show::text;
@@ -97,14 +97,68 @@ pub enum Depth {
     Checked,
 }
 
-/// An input of a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an input is to a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The file that a source is unpacked from.
+    File,
+    /// The source.
+    Source,
+    /// What a backend made.
+    RawWheel,
+    /// A wheel that is not built here.
+    PrebuiltWheel,
+    /// The finished wheel.
+    Wheel,
+    /// The package's own install.
+    Install,
+    /// An install that it is built with.
+    BuildSystem,
+    /// An install that it runs with.
+    Dependency,
+}
+
+impl Role {
+    /// The word, and whether the name of a package belongs to it.
+    fn word(self) -> (&'static str, bool) {
+        match self {
+            Role::File => ("file", false),
+            Role::Source => ("source", false),
+            Role::RawWheel => ("raw wheel", false),
+            Role::PrebuiltWheel => ("prebuilt wheel", false),
+            Role::Wheel => ("wheel", false),
+            Role::Install => ("install", false),
+            Role::BuildSystem => ("build-system ", true),
+            Role::Dependency => ("dependency ", true),
+        }
+    }
+}
+
+/// An input of a step. A plan of thousands of recipes has hundreds of
+/// thousands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Input {
+    step: u32,
+    /// What it is to the step.
+    pub role: Role,
+}
+
+impl Input {
+    /// What the step of this index makes.
+    pub fn new(step: usize, role: Role) -> Self {
+        Self { step: u32::try_from(step).expect("a plan has fewer steps"), role }
+    }
+
     /// Index of the step that makes it; smaller than the step's own.
-    pub step: usize,
-    /// Its role: `source`, `wheel`, `build-system setuptools`, `dependency flask`.
-    /// Many share one text.
-    pub role: Arc<str>,
+    pub fn step(&self) -> usize {
+        self.step as usize
+    }
+
+    /// Its role in two pieces: `source` and nothing, `dependency ` and `flask`.
+    fn named<'s>(&self, steps: &'s [Step]) -> [&'s str; 2] {
+        let (word, named) = self.role.word();
+        [word, if named { steps[self.step()].name() } else { "" }]
+    }
 }
 
 /// One step.
@@ -143,19 +197,14 @@ impl Step {
         Self { kind, recipe, package: "toy 1".into(), subject: "toy".into(), inputs, key, spec, version_at }
     }
 
+    /// The name of its package.
+    fn name(&self) -> &str {
+        self.package.get(..(self.version_at as usize).saturating_sub(1)).unwrap_or_default()
+    }
+
     /// The version of its package.
     fn version(&self) -> &str {
         &self.package[self.version_at as usize..]
-    }
-
-    /// The key of content: the own spec and the inputs' digests, in the order
-    /// of [`Step::inputs`].
-    pub fn content_key(&self, digests: &[String]) -> ContentKey {
-        let mut key = self.spec.clone();
-        for (input, digest) in self.inputs.iter().zip(digests) {
-            key.long_part(&["input ", &input.role], &[digest]);
-        }
-        key.content_key()
     }
 }
 
@@ -196,19 +245,32 @@ impl Plan {
     /// The parts of a step's key of intent, for `why`: kept nowhere, since
     /// only what runs or is asked about is told of.
     pub fn parts(&self, step: usize) -> Vec<KeyPart> {
-        let mut key = KeyWriter::new();
-        intent(&mut key, &self.steps, (&self.steps[step].spec, &self.steps[step].inputs));
+        let Step { spec, inputs, .. } = &self.steps[step];
+        let mut key = spec.clone();
+        for input in inputs {
+            key.step_part(&part(&self.steps, input));
+        }
         key.parts()
+    }
+
+    /// The key of content of a step: the own spec and the inputs' digests, in
+    /// the order of [`Step::inputs`].
+    pub fn content_key(&self, step: usize, digests: &[String]) -> ContentKey {
+        let Step { spec, inputs, .. } = &self.steps[step];
+        let mut key = spec.clone();
+        for (input, digest) in inputs.iter().zip(digests) {
+            let [word, name] = input.named(&self.steps);
+            key.long_part(&["input ", word, name], &[digest]);
+        }
+        key.content_key()
     }
 }
 
-/// Writes the key of intent: the own spec, and the version and key of each input.
-fn intent(key: &mut KeyWriter, steps: &[Step], (spec, inputs): (&KeyWriter, &[Input])) {
-    key.become_like(spec);
-    for input in inputs {
-        let from = &steps[input.step];
-        key.step_part(&["input ", &input.role], &[from.version(), " "], &from.key);
-    }
+/// What an input adds to the key of intent: its role, and the version and key
+/// of the step that makes it.
+fn part<'s>(steps: &'s [Step], input: &Input) -> StepPart<'s> {
+    let (from, [word, name]) = (&steps[input.step()], input.named(steps));
+    StepPart { name: ["input ", word, name], value: [from.version(), " "], key: &from.key }
 }
 
 /// A recipe that is checked has all kinds but one, few have tests.
@@ -228,10 +290,9 @@ struct Draft {
 /// Gives steps their keys while more of them come, inputs first. What comes is
 /// kept as it is: to give up or move another thread's memory is to wait for it.
 fn keyed(drafts: &Receiver<Vec<Draft>>, mut steps: Vec<Step>) -> Vec<Step> {
-    let (mut own, mut room) = (KeyWriter::new(), Vec::new());
+    let mut room = Room::default();
     for Draft { kind, recipe, package, subject, inputs, spec, version_at } in drafts.iter().flatten() {
-        intent(&mut own, &steps, (&spec, &inputs));
-        let key = own.step_key_in(&mut room);
+        let key = spec.step_key_with((inputs.len(), |n| part(&steps, &inputs[n])), &mut room);
         steps.push(Step { kind, recipe, package, subject, inputs, key, spec, version_at });
     }
     steps.shrink_to_fit();

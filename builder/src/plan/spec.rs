@@ -3,7 +3,7 @@
 //!
 //! Knows recipe fields. Must never know other steps.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 
 use recipes::recipe::{Expect, Format, GitRev, Origin, Patch, Phase, Promise, Recipe, Runner, Source};
@@ -44,17 +44,27 @@ pub struct Common<'a> {
     facts: &'a Facts,
     /// By kind, and whether a compiler is declared.
     heads: [[OnceCell<Arc<KeyWriter>>; 2]; StepKind::COUNT],
+    /// One that was written and copied: the next is written in its room.
+    spare: Cell<Option<KeyWriter>>,
 }
 
 impl<'a> Common<'a> {
     /// Nothing is written yet.
     pub fn new(facts: &'a Facts) -> Self {
-        Self { facts, heads: Default::default() }
+        Self { facts, heads: Default::default(), spare: Cell::default() }
+    }
+
+    /// A spec as it is kept: with room for nothing more.
+    pub fn kept(&self, own: KeyWriter) -> KeyWriter {
+        let kept = own.clone();
+        self.spare.set(Some(own));
+        kept
     }
 
     fn start(&self, kind: StepKind, compiler: bool) -> KeyWriter {
         let head = &self.heads[kind as usize][usize::from(compiler)];
-        KeyWriter::after(head.get_or_init(|| Arc::new(head_of(kind, self.facts, compiler).fitted())))
+        let head = head.get_or_init(|| Arc::new(head_of(kind, self.facts, compiler)));
+        self.spare.take().map_or_else(|| KeyWriter::after(head), |spare| spare.again(head))
     }
 }
 
@@ -97,6 +107,9 @@ fn list(key: &mut KeyWriter, name: &str, items: &[String]) {
 }
 
 fn phases(key: &mut KeyWriter, recipe: &Recipe, wanted: &[Phase]) {
+    if recipe.phases.is_empty() {
+        return;
+    }
     for (phase, name) in Phase::ALL {
         if let (true, Some(text)) = (wanted.contains(&phase), recipe.phases.get(&phase)) {
             key.part(format!("phase {name}"), text.as_str());
@@ -112,6 +125,10 @@ fn unsupported(key: &mut KeyWriter, recipe: &Recipe) {
             key.part(table, "not supported yet");
         }
     }
+}
+
+fn truth(of: bool) -> &'static str {
+    if of { "true" } else { "false" }
 }
 
 /// Name and version: variables of every action.
@@ -197,7 +214,12 @@ pub fn source(id: usize, of: Of<'_>, source: &Source, common: &Common<'_>, local
 pub fn build(of: Of<'_>, source: &Source, common: &Common<'_>) -> KeyWriter {
     let recipe = of.recipe;
     let mut key = common.start(StepKind::Build, declares_compiler(recipe));
-    key.part("format", format!("{:?}", recipe.format).to_lowercase());
+    let format = match recipe.format {
+        Format::Pyproject => "pyproject",
+        Format::Wheel => "wheel",
+        Format::Other => "other",
+    };
+    key.part("format", format);
     if !source.subdirectory.is_empty() {
         key.part("subdirectory", source.subdirectory.as_str());
     }
@@ -232,19 +254,19 @@ pub fn finish(of: Of<'_>, common: &Common<'_>) -> KeyWriter {
     let mut key = common.start(StepKind::Finish, false);
     key.part("name", &recipe.pname);
     key.part("version", of.version);
-    key.part("relax all", recipe.relax.all.to_string());
+    key.part("relax all", truth(recipe.relax.all));
     let lists = [
         ("drop", &recipe.relax.dependencies),
         ("upper", &recipe.relax.upper),
         ("remove", &recipe.relax.remove),
     ];
-    for (word, names) in lists {
+    for (word, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
         let mut names: Vec<String> = names.iter().map(|(n, _)| n.to_string()).collect();
         names.sort();
         list(&mut key, &format!("relax {word}"), &names);
     }
     list(&mut key, "namespaces", &recipe.namespaces);
-    key.part("remove-tests", recipe.remove_tests.to_string());
+    key.part("remove-tests", truth(recipe.remove_tests));
     match recipe.build.expect {
         Some(Expect::Pure) => key.part("expect", "pure"),
         Some(Expect::Native) => key.part("expect", "native"),
@@ -268,10 +290,10 @@ pub fn install(of: Of<'_>, common: &Common<'_>) -> KeyWriter {
 
 /// `verify`: Requires-Dist against the closure's names and versions.
 ///
-/// `closure` is `flask 3.1.3`, ….
-pub fn verify(closure: &[Arc<str>], common: &Common<'_>) -> KeyWriter {
+/// `closure` is their names and versions.
+pub fn verify<'c>(closure: impl Iterator<Item = (&'c str, &'c str)>, common: &Common<'_>) -> KeyWriter {
     let mut key = common.start(StepKind::Verify, false);
-    for (name, version) in closure.iter().filter_map(|package| package.split_once(' ')) {
+    for (name, version) in closure {
         key.long_part(&["closure ", name], &[version]);
     }
     key

@@ -217,14 +217,14 @@ fn the_level_and_the_interpreter_move_keys() {
 fn a_content_key_follows_the_bytes_and_not_the_intent() {
     let (one, two) = (set(DEMO), set(&DEMO.replace("version = \"1\"", "version = \"1.1\"")));
     let (one, two) = (make(&one, "app", &facts()), make(&two, "app", &facts()));
-    let build = |p: &Plan| {
-        p.steps.iter().find(|s| s.kind == StepKind::Build && &*s.package == "app 3").unwrap().clone()
-    };
-    let (one, two) = (build(&one), build(&two));
-    assert_ne!(one.key, two.key);
+    let build =
+        |p: &Plan| p.steps.iter().position(|s| s.kind == StepKind::Build && &*s.package == "app 3").unwrap();
+    let (of_one, of_two) = (build(&one), build(&two));
+    assert_ne!(one.steps[of_one].key, two.steps[of_two].key);
     let same = ["tree a".to_owned(), "tree b".to_owned()];
-    assert_eq!(one.content_key(&same), two.content_key(&same));
-    assert_ne!(one.content_key(&same), one.content_key(&["tree a".to_owned(), "tree c".to_owned()]));
+    assert_eq!(one.content_key(of_one, &same), two.content_key(of_two, &same));
+    let other = ["tree a".to_owned(), "tree c".to_owned()];
+    assert_ne!(one.content_key(of_one, &same), one.content_key(of_one, &other));
 }
 
 #[test]

@@ -186,7 +186,12 @@ impl PackageSet {
     /// `flask 3.1.3`, the way messages call a recipe.
     pub fn label(&self, id: RecipeId) -> String {
         let recipe = self.get(id);
-        format!("{} {}", recipe.pname, recipe.version)
+        format!("{} {}", recipe.pname.as_ref(), recipe.version)
+    }
+
+    /// Whether a recipe is the only version of its name.
+    pub fn is_only(&self, id: RecipeId) -> bool {
+        self.versions_of(self.position(id).0).len() == 1
     }
 
     /// The source of a recipe on this target: the one whose `when` holds, else

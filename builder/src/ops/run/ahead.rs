@@ -95,6 +95,6 @@ pub(super) fn alike(plan: &Plan, missing: &[usize]) -> BTreeMap<Vec<usize>, Atom
 }
 
 fn besides_source(plan: &Plan, step: &Step) -> impl Iterator<Item = usize> {
-    let inputs = step.inputs.iter().map(|input| input.step);
+    let inputs = step.inputs.iter().map(|input| input.step());
     inputs.filter(|&input| plan.steps[input].kind != StepKind::Source)
 }

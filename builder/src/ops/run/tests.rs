@@ -7,7 +7,7 @@ use recipes::set::RecipeId;
 use super::*;
 use crate::error::Kind;
 use crate::key::{KeyWriter, StepKey};
-use crate::plan::Places;
+use crate::plan::{Places, Role};
 use crate::store::realisation::Level;
 
 /// Steps with these keys, each needing the one before.
@@ -16,7 +16,7 @@ fn chain(keys: &[&str]) -> Plan {
     let steps = set.map(|(i, key)| {
         let mut spec = KeyWriter::new();
         spec.part("name", *key);
-        let input = |step| crate::plan::Input { step, role: "before".into() };
+        let input = |step| crate::plan::Input::new(step, Role::Wheel);
         let inputs: Vec<_> = i.checked_sub(1).map(input).into_iter().collect();
         Step::made_up(recipe, StepKind::Verify, (spec, inputs))
     });
@@ -92,7 +92,7 @@ fn builds(names: &[&str]) -> Plan {
     let step = |name: &str, kind, inputs: &[usize]| {
         let mut spec = KeyWriter::new();
         spec.part("name", name);
-        let input = |&step| crate::plan::Input { step, role: "before".into() };
+        let input = |&step| crate::plan::Input::new(step, Role::Wheel);
         Step::made_up(RecipeId(0), kind, (spec, inputs.iter().map(input).collect()))
     };
     let mut steps = vec![step("install", StepKind::Install, &[])];
@@ -283,7 +283,7 @@ fn of_two_failures_in_the_way_the_first_of_the_plan_is_named() {
     let made_up = |name: &str, needs: &[usize]| {
         let mut spec = KeyWriter::new();
         spec.part("name", name);
-        let input = |step: &usize| crate::plan::Input { step: *step, role: format!("input {step}").into() };
+        let input = |step: &usize| crate::plan::Input::new(*step, Role::Wheel);
         let mut step =
             Step::made_up(RecipeId(0), StepKind::Verify, (spec, needs.iter().map(input).collect()));
         step.package = name.into();

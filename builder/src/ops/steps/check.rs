@@ -22,7 +22,7 @@ use crate::pep517::check::{
 };
 use crate::pep517::failure::check_failure;
 use crate::pep517::phases::{Subject, view};
-use crate::plan::{Step, check_sees_host};
+use crate::plan::{Role, Step, check_sees_host};
 use crate::store::realisation::{Output, Realisation};
 
 type Failed = Box<Failure>;
@@ -74,7 +74,7 @@ pub fn imports(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
 pub fn tests(steps: &Steps, step: &Step, inputs: &[&Realisation]) -> Worked {
     let start = Instant::now();
     let recipe = steps.recipe(step);
-    let source = step.inputs.iter().position(|i| &*i.role == "source");
+    let source = step.inputs.iter().position(|i| i.role == Role::Source);
     let installs: Vec<&Realisation> =
         inputs.iter().enumerate().filter(|(i, _)| Some(*i) != source).map(|(_, r)| *r).collect();
     let (own, _) = install_of(installs[0]).map_err(broken)?;

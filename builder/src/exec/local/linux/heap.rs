@@ -52,6 +52,10 @@ const MAIN_ROOM: usize = 128 << 20;
 /// own would have no large pages.
 #[cfg(target_env = "gnu")]
 const LARGEST: libc::c_int = 32 << 20;
+/// What a thread's heap is made to hold at once: less than [`LARGEST`], and
+/// not quite all of half of its room, in which it has its own notes.
+#[cfg(target_env = "gnu")]
+const MUCH: usize = 30 << 20;
 /// Some of these are more than what is free at the end of a heap that did not
 /// grow yet; by itself the library takes what has 128 kB from no heap at all.
 #[cfg(target_env = "gnu")]
@@ -82,7 +86,10 @@ pub fn roomy_heap() {
             }
             (at, libc::sbrk(0) as usize)
         } else {
-            let from = at & !(ROOM - 1);
+            // One that was begun with less room grows by a page at a time, with
+            // a call for each, and has no large pages at all: so, once, by much.
+            probes.push(Vec::with_capacity(MUCH));
+            let from = probes[1].as_ptr() as usize & !(ROOM - 1);
             (from, from + ROOM)
         };
         let from = from.next_multiple_of(PAGES);
