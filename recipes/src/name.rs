@@ -102,27 +102,31 @@ impl Sha256 {
         if body.len() != 43 {
             return None;
         }
-        let (mut bits, mut n, mut out) = (0u32, 0u32, Vec::with_capacity(32));
-        for byte in body.bytes() {
-            let value = match byte {
-                b'A'..=b'Z' => byte - b'A',
-                b'a'..=b'z' => byte - b'a' + 26,
-                b'0'..=b'9' => byte - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                _ => return None,
-            };
-            bits = bits << 6 | u32::from(value);
-            n += 6;
-            if n >= 8 {
-                n -= 8;
-                out.push((bits >> n) as u8);
-                bits &= (1 << n) - 1;
-            }
+        let (mut out, mut bytes) = ([0; 32], body.as_bytes().chunks(4));
+        let mut bits = 0;
+        for three in out.chunks_mut(3) {
+            // Four digits are three bytes; the last three are two and two bits.
+            let four = bytes.next()?;
+            bits = four.iter().try_fold(0u32, |bits, digit| Some(bits << 6 | base64_digit(*digit)?))?;
+            bits <<= 8 + 6 * (4 - four.len());
+            three.copy_from_slice(&bits.to_be_bytes()[..three.len()]);
+            bits <<= 8 * three.len();
         }
         // Non-zero padding bits would be a second spelling of one hash.
-        if bits != 0 { None } else { out.try_into().ok().map(Self) }
+        if bits != 0 { None } else { Some(Self(out)) }
     }
+}
+
+fn base64_digit(digit: u8) -> Option<u32> {
+    let value = match digit {
+        b'A'..=b'Z' => digit - b'A',
+        b'a'..=b'z' => digit - b'a' + 26,
+        b'0'..=b'9' => digit - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    };
+    Some(u32::from(value))
 }
 
 impl FromStr for Sha256 {
@@ -165,6 +169,10 @@ mod tests {
         assert_eq!(hash.hex().parse::<Sha256>().unwrap(), hash);
         assert_eq!(format!("sha256:{}", hash.hex()).parse::<Sha256>().unwrap(), hash);
         assert!("sha256-short".parse::<Sha256>().is_err());
+        // The last digit has two bits that say nothing.
+        assert!("sha256-CP3V73yWSArRHBLUct4hrNMjWZlvaaUlkpm1QP66RWB=".parse::<Sha256>().is_err());
+        assert!("sha256-CP3V73yWSArRHBLUct4hrNMjWZlvaaUlkpm1QP66RW\u{e9}=".parse::<Sha256>().is_err());
+        assert!("sha256-CP3V73yWSArRHBLUct4hrNMjWZlvaaUlkpm1QP66RWA\u{e9}".parse::<Sha256>().is_err());
         assert!("sha512-CP3V73yWSArRHBLUct4hrNMjWZlvaaUlkpm1QP66RWA=".parse::<Sha256>().is_err());
     }
 

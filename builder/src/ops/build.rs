@@ -85,6 +85,11 @@ pub fn prepare(ambient: &Ambient, request: &Request) -> Result<Prepared> {
         (loaded, None) => return Ok(Prepared::Findings(loaded.findings)),
     };
     let set = PackageSet::new(loaded.book.recipes.clone(), machines.interpreter.target.clone());
+    if request.everything.workspace {
+        // Each is asked why it cannot be used; the answers are kept.
+        let ids: Vec<RecipeId> = set.ids().collect();
+        side_by_side(ambient.cpus, &ids, |id| drop(set.disabled(*id)));
+    }
     let wanted = resolve(&loaded, &set, request.everything)?;
     let mut findings = loaded.findings.clone();
     findings.extend(wanted.findings);

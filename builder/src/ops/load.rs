@@ -282,6 +282,16 @@ fn base_layer() -> Layer {
     Layer { name: "base".into(), files }
 }
 
+/// A file, and whether it says anything of a pyproject.toml.
+type Text = (Arc<SourceFile>, bool);
+
+fn mentioned(text: Result<Arc<SourceFile>>) -> Result<Text> {
+    text.map(|file| {
+        let mentions = file.text.contains("pyproject");
+        (file, mentions)
+    })
+}
+
 struct Reader<'a> {
     ambient: &'a Ambient,
     disk: BTreeMap<String, PathBuf>,
@@ -352,34 +362,31 @@ impl Reader<'_> {
     /// A recipe file; nothing for one that cannot be read, or that was not
     /// `certain` to hold a recipe and does not look like one.
     fn recipe(&mut self, path: &Path, certain: bool) -> Option<LayerFile> {
-        let text = self.text(path);
-        self.recipe_of(text, path, certain)
+        let text = mentioned(self.text(path));
+        self.recipe_of(text, path.to_owned(), certain)
     }
 
     /// The same of a file that was read.
-    fn recipe_of(&mut self, text: Result<Arc<SourceFile>>, path: &Path, certain: bool) -> Option<LayerFile> {
-        let file = match text {
-            Ok(file) => file,
+    fn recipe_of(&mut self, text: Result<Text>, path: PathBuf, certain: bool) -> Option<LayerFile> {
+        let (file, mentions) = match text {
+            Ok(text) => text,
             Err(error) => {
                 self.look(Looked::Odd);
                 self.unreadable(error, certain);
                 return None;
             }
         };
-        self.look(Looked::File(path.to_owned(), Arc::clone(&file)));
+        self.look(Looked::File(path.clone(), Arc::clone(&file)));
         if !certain && !looks_like_recipe(&file.text) {
             return None;
         }
-        self.disk.insert(file.path.clone(), path.to_owned());
-        let pyproject = self.pyproject(&file, path);
+        let pyproject = if mentions { self.pyproject(&file, &path) } else { None };
+        self.disk.insert(file.path.clone(), path);
         Some(LayerFile { file, pyproject })
     }
 
     /// `version = { from = "pyproject" }` needs the text of the source's file.
     fn pyproject(&mut self, file: &Arc<SourceFile>, path: &Path) -> Option<String> {
-        if !file.text.contains("pyproject") {
-            return None;
-        }
         let (table, _) = node::read(file);
         let dir = node::path_source_dir(&table)?;
         let folder = path.parent().unwrap_or(Path::new("/")).join(&dir);
@@ -409,9 +416,9 @@ impl Reader<'_> {
         let mut paths = Vec::new();
         self.collect(folder, (declared, 0), &mut paths);
         let cwd = &self.ambient.cwd;
-        let texts = side_by_side(self.ambient.cpus, &paths, |(path, _)| text(cwd, path));
+        let texts = side_by_side(self.ambient.cpus, &paths, |(path, _)| mentioned(text(cwd, path)));
         let read = paths.into_iter().zip(texts);
-        read.filter_map(|((path, certain), text)| self.recipe_of(text, &path, certain)).collect()
+        read.filter_map(|((path, certain), text)| self.recipe_of(text, path, certain)).collect()
     }
 
     /// TOML files below a folder, in the order of their paths; `certain` ones

@@ -13,6 +13,7 @@
 
 mod merge;
 
+use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -169,11 +170,23 @@ struct Entry {
     good: bool,
 }
 
+/// The entries of one name. Most have one, which takes no list.
+struct Same {
+    first: usize,
+    more: Vec<usize>,
+}
+
+impl Same {
+    fn all(&self) -> impl Iterator<Item = usize> {
+        std::iter::once(self.first).chain(self.more.iter().copied())
+    }
+}
+
 /// The recipes so far.
 #[derive(Default)]
 struct Shelf {
     entries: Vec<Entry>,
-    by_name: HashMap<PackageName, Vec<usize>>,
+    by_name: HashMap<PackageName, Same>,
     /// Files and the entries they are part of.
     parts: Vec<(Arc<SourceFile>, usize)>,
     /// Names of files that could not be read well enough to be laid down.
@@ -302,16 +315,25 @@ impl Shelf {
             self.broken.extend(name);
             return;
         };
-        let same = self.by_name.entry(pname.clone()).or_default();
-        let found = same.iter().copied().find(|at| self.entries[*at].version == version);
+        let found = match self.by_name.entry(pname.clone()) {
+            MapEntry::Vacant(place) => {
+                place.insert(Same { first: self.entries.len(), more: Vec::new() });
+                None
+            }
+            MapEntry::Occupied(mut place) => {
+                let same = place.get_mut();
+                let found = same.all().find(|at| self.entries[*at].version == version);
+                if found.is_none() {
+                    same.more.push(self.entries.len());
+                }
+                found
+            }
+        };
         let (file, good) = (read.file, read.good);
         let entry = Entry { table: None, parsed, place, file, layer, pname, version, good };
         self.parts.push((entry.file.clone(), found.unwrap_or(self.entries.len())));
         match found {
-            None => {
-                same.push(self.entries.len());
-                self.entries.push(entry);
-            }
+            None => self.entries.push(entry),
             Some(at) if self.entries[at].layer == layer => {
                 let first = self.entries[at].place.as_ref();
                 let first = first.map_or(String::new(), |p| format!("{}:{}", p.file.path, p.line_col().0));
@@ -383,11 +405,11 @@ impl Shelf {
             }
             return None;
         };
-        let fits = |at: &&usize| wanted.as_ref().is_none_or(|w| self.entries[**at].version == *w);
-        let targets: Vec<usize> = all.iter().filter(fits).copied().collect();
+        let fits = |at: &usize| wanted.as_ref().is_none_or(|w| self.entries[*at].version == *w);
+        let targets: Vec<usize> = all.all().filter(fits).collect();
         if targets.is_empty() {
             let versions: Vec<_> =
-                all.iter().map(|at| format!("`\"{}\"`", self.entries[*at].version)).collect();
+                all.all().map(|at| format!("`\"{}\"`", self.entries[at].version)).collect();
             findings.push(
                 Finding::error(
                     codes::EXTENDS_NOTHING,
@@ -428,9 +450,8 @@ impl Shelf {
             ));
             return false;
         }
-        let taken = self.by_name[&first.pname]
-            .iter()
-            .any(|at| *at != targets[0] && self.entries[*at].version == *new);
+        let taken =
+            self.by_name[&first.pname].all().any(|at| at != targets[0] && self.entries[at].version == *new);
         if taken {
             findings.push(say(
                 format!("`{}` {} would become {new}, which is there already", first.pname, first.version),

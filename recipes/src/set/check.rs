@@ -4,7 +4,7 @@
 //! circles. Must never know how a plan is made.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::diag::Finding;
 
@@ -12,8 +12,21 @@ use super::edge::Edge;
 use super::trouble::{self, Line, Trouble, What};
 use super::{Member, PackageSet, Purpose, RecipeId};
 
-/// Which recipes must be installed before one can be built.
-type BuildGraph = BTreeMap<RecipeId, Vec<RecipeId>>;
+/// Which recipes must be installed before one can be built, by its number;
+/// nothing of a recipe that was not met.
+#[derive(Default)]
+struct BuildGraph<'s>(Vec<Option<Needed<'s>>>);
+
+impl BuildGraph<'_> {
+    /// The recipes that were met.
+    fn ids(&self) -> impl Iterator<Item = RecipeId> {
+        self.0.iter().enumerate().filter(|(_, needs)| needs.is_some()).map(|(id, _)| RecipeId(id))
+    }
+
+    fn needs(&self, id: RecipeId) -> impl Iterator<Item = RecipeId> {
+        self.0.get(id.0).into_iter().flatten().flat_map(Needed::ids)
+    }
+}
 
 /// Whose tests are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +40,10 @@ pub enum Tests {
 }
 
 /// What was met on the way through all closures some goals need.
-#[derive(Default)]
-struct Explored {
+struct Explored<'s> {
     /// Each once.
     seen: Vec<RecipeId>,
-    graph: BuildGraph,
+    graph: BuildGraph<'s>,
     troubles: Vec<Trouble>,
 }
 
@@ -50,15 +62,18 @@ impl Todo {
 }
 
 /// The members of a closure.
-enum Needed {
+enum Needed<'s> {
+    /// Kept by the set: nobody else counts who looks at it.
+    Kept(&'s [Member]),
     Whole(Arc<[Member]>),
     /// Of one that cannot be made: as far as it goes.
     Part(Vec<RecipeId>),
 }
 
-impl Needed {
+impl Needed<'_> {
     fn ids(&self) -> impl Iterator<Item = RecipeId> {
         let (whole, part) = match self {
+            Self::Kept(members) => (*members, &[][..]),
             Self::Whole(members) => (&members[..], &[][..]),
             Self::Part(ids) => (&[][..], ids.as_slice()),
         };
@@ -83,8 +98,9 @@ impl PackageSet {
         (seen.into_iter().collect(), trouble::findings(self, troubles))
     }
 
-    fn explore(&self, goals: &[Member], tests: Tests) -> Explored {
-        let mut found = Explored::default();
+    fn explore(&self, goals: &[Member], tests: Tests) -> Explored<'_> {
+        let graph = BuildGraph(self.ids().map(|_| None).collect());
+        let mut found = Explored { seen: Vec::new(), graph, troubles: Vec::new() };
         let mut todo = Todo { met: vec![false; self.recipes.len()], ids: VecDeque::new() };
         for goal in goals {
             let run = self.needed(&Purpose::Run(goal.id, goal.extras.clone()), &mut found.troubles);
@@ -105,11 +121,11 @@ impl PackageSet {
         }
         while let Some(id) = todo.ids.pop_front() {
             found.seen.push(id);
-            let build: Vec<RecipeId> = self.needed(&Purpose::Build(id), &mut found.troubles).ids().collect();
-            build.iter().for_each(|id| todo.push(*id));
+            let build = self.needed(&Purpose::Build(id), &mut found.troubles);
+            build.ids().for_each(|id| todo.push(id));
             let run = self.needed(&Purpose::Run(id, Vec::new()), &mut found.troubles);
             run.ids().for_each(|id| todo.push(id));
-            found.graph.insert(id, build);
+            found.graph.0[id.0] = Some(build);
             let edges = self.edges(id);
             found.troubles.extend(self.unknown_extras(edges.build.iter().chain(&edges.run)));
         }
@@ -140,7 +156,10 @@ impl PackageSet {
     }
 
     /// The members of a closure, as far as it goes; what is wrong is noted.
-    fn needed(&self, purpose: &Purpose, troubles: &mut Vec<Trouble>) -> Needed {
+    fn needed(&self, purpose: &Purpose, troubles: &mut Vec<Trouble>) -> Needed<'_> {
+        if let Some(known) = self.kept(purpose).and_then(OnceLock::get) {
+            return Needed::Kept(known);
+        }
         match self.examine(purpose) {
             Ok(members) => Needed::Whole(members),
             Err(failure) => {
@@ -164,7 +183,7 @@ impl PackageSet {
     }
 
     /// One shortest cycle for each knot of recipes that need each other built.
-    fn cycles(&self, graph: &BuildGraph) -> Vec<Trouble> {
+    fn cycles(&self, graph: &BuildGraph<'_>) -> Vec<Trouble> {
         let knotted = knotted(graph);
         let mut covered: BTreeSet<RecipeId> = BTreeSet::new();
         let mut found = Vec::new();
@@ -208,16 +227,17 @@ impl PackageSet {
 
 /// What is left when everything that can be built in some order is taken
 /// away: the cycles, and what needs one.
-fn knotted(graph: &BuildGraph) -> BTreeSet<RecipeId> {
-    let all = graph.iter().flat_map(|(id, needs)| needs.iter().chain([id]));
-    let many = all.map(|id| id.0 + 1).max().unwrap_or(0);
+fn knotted(graph: &BuildGraph<'_>) -> BTreeSet<RecipeId> {
+    let many = graph.0.len();
     let mut waits = vec![0; many];
     let mut users: Vec<Vec<RecipeId>> = vec![Vec::new(); many];
-    for (id, needs) in graph {
-        waits[id.0] = needs.len();
-        needs.iter().for_each(|need| users[need.0].push(*id));
+    for id in graph.ids() {
+        for need in graph.needs(id) {
+            waits[id.0] += 1;
+            users[need.0].push(id);
+        }
     }
-    let mut ready: Vec<RecipeId> = graph.keys().filter(|id| waits[id.0] == 0).copied().collect();
+    let mut ready: Vec<RecipeId> = graph.ids().filter(|id| waits[id.0] == 0).collect();
     while let Some(id) = ready.pop() {
         for user in &users[id.0] {
             waits[user.0] -= 1;
@@ -226,15 +246,19 @@ fn knotted(graph: &BuildGraph) -> BTreeSet<RecipeId> {
             }
         }
     }
-    graph.keys().filter(|id| waits[id.0] > 0).copied().collect()
+    graph.ids().filter(|id| waits[id.0] > 0).collect()
 }
 
-fn shortest_cycle(graph: &BuildGraph, within: &BTreeSet<RecipeId>, start: RecipeId) -> Option<Vec<RecipeId>> {
+fn shortest_cycle(
+    graph: &BuildGraph<'_>,
+    within: &BTreeSet<RecipeId>,
+    start: RecipeId,
+) -> Option<Vec<RecipeId>> {
     let mut came_from: BTreeMap<RecipeId, RecipeId> = BTreeMap::new();
     let mut todo = VecDeque::from([start]);
     while let Some(id) = todo.pop_front() {
-        for next in graph.get(&id).into_iter().flatten().filter(|next| within.contains(next)) {
-            if *next == start {
+        for next in graph.needs(id).filter(|next| within.contains(next)) {
+            if next == start {
                 let mut cycle = vec![id];
                 while let Some(before) = came_from.get(cycle.last().expect("it has its end")) {
                     cycle.push(*before);
@@ -242,29 +266,32 @@ fn shortest_cycle(graph: &BuildGraph, within: &BTreeSet<RecipeId>, start: Recipe
                 cycle.reverse();
                 return Some(cycle);
             }
-            if !came_from.contains_key(next) {
-                came_from.insert(*next, id);
-                todo.push_back(*next);
+            if !came_from.contains_key(&next) {
+                came_from.insert(next, id);
+                todo.push_back(next);
             }
         }
     }
     None
 }
 
-fn reachable(graph: &BuildGraph, within: &BTreeSet<RecipeId>, start: RecipeId) -> BTreeSet<RecipeId> {
+fn reachable(graph: &BuildGraph<'_>, within: &BTreeSet<RecipeId>, start: RecipeId) -> BTreeSet<RecipeId> {
+    reached(|id| graph.needs(id).filter(|next| within.contains(next)).collect(), start)
+}
+
+fn reaching(graph: &BuildGraph<'_>, within: &BTreeSet<RecipeId>, end: RecipeId) -> BTreeSet<RecipeId> {
+    let mut reversed: BTreeMap<RecipeId, Vec<RecipeId>> = BTreeMap::new();
+    for id in graph.ids().filter(|id| within.contains(id)) {
+        graph.needs(id).for_each(|need| reversed.entry(need).or_default().push(id));
+    }
+    reached(|id| reversed.get(&id).cloned().unwrap_or_default(), end)
+}
+
+fn reached(next: impl Fn(RecipeId) -> Vec<RecipeId>, start: RecipeId) -> BTreeSet<RecipeId> {
     let mut seen = BTreeSet::from([start]);
     let mut todo = vec![start];
     while let Some(id) = todo.pop() {
-        let next = graph.get(&id).into_iter().flatten().filter(|next| within.contains(next));
-        todo.extend(next.filter(|next| seen.insert(**next)).copied().collect::<Vec<_>>());
+        todo.extend(next(id).into_iter().filter(|next| seen.insert(*next)));
     }
     seen
-}
-
-fn reaching(graph: &BuildGraph, within: &BTreeSet<RecipeId>, end: RecipeId) -> BTreeSet<RecipeId> {
-    let mut reversed = BuildGraph::new();
-    for (id, needs) in graph.iter().filter(|(id, _)| within.contains(id)) {
-        needs.iter().for_each(|need| reversed.entry(*need).or_default().push(*id));
-    }
-    reachable(&reversed, within, end)
 }
