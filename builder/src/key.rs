@@ -216,21 +216,30 @@ fn in_pieces(a: [&str; 3], b: [&str; 3]) -> Ordering {
 #[derive(Debug, Default)]
 pub struct Room {
     bytes: Vec<u8>,
-    /// The parts in one piece and those in several, in the order of the key.
-    whole: Vec<u32>,
+    /// The parts that are in pieces, in the order of the key.
     pieces: Vec<u32>,
+}
+
+/// What is written of a key, as it is kept: its parts are sorted, so that
+/// whoever hashes it need not sort them.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// Parts that other keys have, too.
+    common: Option<Arc<Spec>>,
+    text: Box<str>,
+    ends: Box<[(u32, u32)]>,
 }
 
 /// Writes a key from named parts. The order of `part` calls does not matter:
 /// parts are sorted by name.
 ///
-/// A plan of thousands of recipes keeps one a step, so all names and values
-/// lie one after the other in one text, and what many have in common is there
-/// once.
+/// A plan of thousands of recipes keeps what one wrote for each step
+/// ([`Spec`]), so all names and values lie one after the other in one text, and
+/// what many have in common is there once.
 #[derive(Clone, Debug, Default)]
 pub struct KeyWriter {
     /// Parts that other keys have, too.
-    common: Option<Arc<KeyWriter>>,
+    common: Option<Arc<Spec>>,
     text: String,
     /// Where each name and its value end.
     ends: Vec<(u32, u32)>,
@@ -243,12 +252,12 @@ impl KeyWriter {
     }
 
     /// A key that has all parts of another, which is not copied.
-    pub fn after(common: &Arc<KeyWriter>) -> Self {
+    pub fn after(common: &Arc<Spec>) -> Self {
         Self { common: Some(Arc::clone(common)), ..Self::new() }
     }
 
     /// The same as [`KeyWriter::after`], in the room that this one has.
-    pub fn again(mut self, common: &Arc<KeyWriter>) -> Self {
+    pub fn again(mut self, common: &Arc<Spec>) -> Self {
         self.common = Some(Arc::clone(common));
         self.text.clear();
         self.ends.clear();
@@ -283,43 +292,74 @@ impl KeyWriter {
         u32::try_from(self.text.len()).expect("a key is shorter than 4 GB")
     }
 
-    /// Names and values, as they were added.
-    fn each(&self) -> impl Iterator<Item = (&str, &str)> {
-        let mut start = 0;
-        let part = move |&(name, value): &(u32, u32)| {
-            let (from, name, value) = (start, name as usize, value as usize);
-            start = value;
-            (&self.text[from..name], &self.text[name..value])
-        };
-        self.ends.iter().map(part)
+    /// Names and values of its own, sorted.
+    fn sorted(&self) -> Vec<(&str, &str)> {
+        let mut parts = Vec::with_capacity(self.ends.len());
+        parts.extend(each(&self.text, &self.ends));
+        parts.sort_unstable();
+        parts
     }
 
-    /// Names and values, sorted.
-    fn sorted(&self) -> Vec<(&str, &str)> {
-        let common = self.common.as_deref();
-        let many = self.ends.len() + common.map_or(0, |common| common.ends.len());
-        let mut parts = Vec::with_capacity(many);
-        parts.extend(self.each());
-        parts.extend(common.iter().flat_map(|common| common.each()));
-        parts.sort();
-        parts
+    /// What was written, with room for nothing more.
+    pub fn kept(&self) -> Spec {
+        let mut text = String::with_capacity(self.text.len());
+        let mut ends = Vec::with_capacity(self.ends.len());
+        for (name, value) in self.sorted() {
+            // No longer than what was added.
+            text.push_str(name);
+            let name_end = text.len() as u32;
+            text.push_str(value);
+            ends.push((name_end, text.len() as u32));
+        }
+        Spec { common: self.common.clone(), text: text.into(), ends: ends.into() }
     }
 
     /// The parts, sorted.
     pub fn parts(&self) -> Vec<KeyPart> {
         let own = |(name, value): (&str, &str)| KeyPart { name: name.to_owned(), value: value.to_owned() };
-        self.sorted().into_iter().map(own).collect()
+        self.kept().each().map(own).collect()
     }
 
-    /// A part by its number: those of its own, then those in common.
-    fn at(&self, number: usize) -> (&str, &str) {
-        let (of, number) = match (number.checked_sub(self.ends.len()), self.common.as_deref()) {
-            (Some(further), Some(common)) => (common, further),
-            _ => (self, number),
-        };
-        let start = number.checked_sub(1).map_or(0, |before| of.ends[before].1 as usize);
-        let (name, value) = of.ends[number];
-        (&of.text[start..name as usize], &of.text[name as usize..value as usize])
+    /// The key of intent.
+    pub fn step_key(&self) -> StepKey {
+        self.kept().step_key()
+    }
+
+    /// The key of content.
+    pub fn content_key(&self) -> ContentKey {
+        ContentKey(self.kept().digest("content", NONE, &mut Room::default()))
+    }
+}
+
+/// No parts in pieces.
+const NONE: (usize, fn(usize) -> StepPart<'static>) = (0, |_| unreachable!("there are none"));
+
+/// Names and values, one after the other in a text.
+fn each<'k>(text: &'k str, ends: &'k [(u32, u32)]) -> impl Iterator<Item = (&'k str, &'k str)> {
+    let mut start = 0;
+    ends.iter().map(move |&(name, value)| {
+        let (from, name, value) = (start, name as usize, value as usize);
+        start = value;
+        (&text[from..name], &text[name..value])
+    })
+}
+
+impl Spec {
+    /// Names and values with those in common, sorted.
+    fn each(&self) -> impl Iterator<Item = (&str, &str)> {
+        let common = self.common.as_deref().map_or(("", &[][..]), |common| (&common.text, &common.ends));
+        let mut own = each(&self.text, &self.ends).peekable();
+        let mut common = each(common.0, common.1).peekable();
+        std::iter::from_fn(move || match (own.peek(), common.peek()) {
+            (Some(a), Some(b)) if b < a => common.next(),
+            (Some(_), _) => own.next(),
+            (None, _) => common.next(),
+        })
+    }
+
+    /// To write more behind it.
+    pub fn writer(&self) -> KeyWriter {
+        KeyWriter { common: self.common.clone(), text: self.text.to_string(), ends: self.ends.to_vec() }
     }
 
     /// The digest of all parts, with so many more that are in pieces.
@@ -329,21 +369,16 @@ impl KeyWriter {
         (many, piece): (usize, impl Fn(usize) -> StepPart<'p>),
         room: &mut Room,
     ) -> Digest {
-        let Room { bytes, whole, pieces } = room;
-        let own = self.ends.len() + self.common.as_deref().map_or(0, |common| common.ends.len());
-        let numbers = |many: usize| 0..u32::try_from(many).expect("a key has fewer parts");
-        whole.clear();
-        whole.extend(numbers(own));
-        whole.sort_by(|a, b| self.at(*a as usize).cmp(&self.at(*b as usize)));
+        let Room { bytes, pieces } = room;
         pieces.clear();
-        pieces.extend(numbers(many));
+        pieces.extend(0..u32::try_from(many).expect("a key has fewer parts"));
         // The stable sort is the one that sees that inputs come in their order.
         pieces.sort_by(|a, b| piece(*a as usize).order(&piece(*b as usize)));
         bytes.clear();
         field(bytes, what);
         field(bytes, &KEY_FORMAT.to_string());
         let mut pieces = pieces.iter().map(|number| piece(*number as usize)).peekable();
-        for part in whole.iter().map(|number| self.at(*number as usize)) {
+        for part in self.each() {
             while let Some(before) = pieces.next_if(|piece| piece.order_to(part).is_lt()) {
                 piece_fields(bytes, &before);
             }
@@ -356,7 +391,7 @@ impl KeyWriter {
 
     /// The key of intent.
     pub fn step_key(&self) -> StepKey {
-        self.step_key_with((0, |_| unreachable!("there are none")), &mut Room::default())
+        self.step_key_with(NONE, &mut Room::default())
     }
 
     /// The same with so many more parts, which are not copied to be sorted.
@@ -366,12 +401,6 @@ impl KeyWriter {
         room: &mut Room,
     ) -> StepKey {
         StepKey(self.digest("step", more, room))
-    }
-
-    /// The key of content.
-    pub fn content_key(&self) -> ContentKey {
-        let none = (0, |_| unreachable!("there are none"));
-        ContentKey(self.digest("content", none, &mut Room::default()))
     }
 }
 
@@ -416,7 +445,7 @@ mod tests {
         let step = common.step_key();
         let mut alone = KeyWriter::new();
         alone.part("b", "2").part("d", "4").part("a", "1").part("c", format!("3 {}", step.hex()));
-        let common = Arc::new(common);
+        let common = Arc::new(common.kept());
         let part = StepPart { name: ["c", "", ""], value: ["3", " "], key: &step };
         let mut shared = KeyWriter::after(&common);
         shared.part("a", "1").step_part(&part);
@@ -428,7 +457,8 @@ mod tests {
         key.part("x", "y").part("z", "");
         let mut key = key.again(&common);
         key.part("a", "1");
-        assert_eq!(key.step_key_with((1, |_| part), &mut Room::default()), alone.step_key());
+        assert_eq!(key.kept().step_key_with((1, |_| part), &mut Room::default()), alone.step_key());
+        assert_eq!(shared.kept().writer().parts(), alone.parts());
     }
 
     #[test]
@@ -471,7 +501,7 @@ mod tests {
                     [&part.name, &part.value].into_iter().for_each(|text| field(&mut bytes, text));
                 });
                 assert_eq!(whole.step_key(), StepKey(Digest::of(&bytes)));
-                let in_pieces = key.step_key_with((many, |n| pieces[n]), &mut room);
+                let in_pieces = key.kept().step_key_with((many, |n| pieces[n]), &mut room);
                 assert_eq!(in_pieces, whole.step_key(), "{many} pieces beside {names:?}");
             }
         }

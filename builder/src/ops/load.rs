@@ -205,7 +205,7 @@ impl Begun<'_> {
         })?;
         let read = slots.into_iter().filter_map(OnceLock::into_inner).chain(more);
         read_many(self.reader.ambient.cpus, self.reader.disk.len());
-        let (book, mut findings) = book::lay(&layers, read.collect());
+        let (book, mut findings) = book::lay(&layers, read);
         let Self { mut reader, root, workspace, .. } = self;
         for (dir, place) in reader.no_folder {
             // Where there is no folder, what is missing in it is no news.

@@ -42,7 +42,7 @@ use recipes::diag::Finding;
 use recipes::set::{Member, PackageSet, RecipeId, Tests};
 
 use crate::event::StepKind;
-use crate::key::{ContentKey, Digest, KeyPart, KeyWriter, Room, StepKey, StepPart, TreeDigest};
+use crate::key::{ContentKey, Digest, KeyPart, Room, Spec, StepKey, StepPart, TreeDigest};
 use crate::store::realisation::Level;
 
 pub use show::text;
@@ -177,7 +177,7 @@ pub struct Step {
     pub inputs: Vec<Input>,
     /// The key of intent.
     pub key: StepKey,
-    spec: KeyWriter,
+    spec: Spec,
     /// Where in `package` the version begins: each step that needs this one
     /// writes it.
     version_at: u32,
@@ -191,8 +191,12 @@ fn version_at(package: &str) -> u32 {
 impl Step {
     /// A step of no recipe, for tests of what runs plans.
     #[cfg(test)]
-    pub fn made_up(recipe: RecipeId, kind: StepKind, (spec, inputs): (KeyWriter, Vec<Input>)) -> Self {
-        let key = spec.step_key();
+    pub fn made_up(
+        recipe: RecipeId,
+        kind: StepKind,
+        (spec, inputs): (crate::key::KeyWriter, Vec<Input>),
+    ) -> Self {
+        let (spec, key) = (spec.kept(), spec.step_key());
         let version_at = version_at("toy 1");
         Self { kind, recipe, package: "toy 1".into(), subject: "toy".into(), inputs, key, spec, version_at }
     }
@@ -246,7 +250,7 @@ impl Plan {
     /// only what runs or is asked about is told of.
     pub fn parts(&self, step: usize) -> Vec<KeyPart> {
         let Step { spec, inputs, .. } = &self.steps[step];
-        let mut key = spec.clone();
+        let mut key = spec.writer();
         for input in inputs {
             key.step_part(&part(&self.steps, input));
         }
@@ -257,7 +261,7 @@ impl Plan {
     /// the order of [`Step::inputs`].
     pub fn content_key(&self, step: usize, digests: &[String]) -> ContentKey {
         let Step { spec, inputs, .. } = &self.steps[step];
-        let mut key = spec.clone();
+        let mut key = spec.writer();
         for (input, digest) in inputs.iter().zip(digests) {
             let [word, name] = input.named(&self.steps);
             key.long_part(&["input ", word, name], &[digest]);
@@ -283,7 +287,7 @@ struct Draft {
     package: Arc<str>,
     subject: Arc<str>,
     inputs: Vec<Input>,
-    spec: KeyWriter,
+    spec: Spec,
     version_at: u32,
 }
 

@@ -196,19 +196,20 @@ struct Shelf {
 /// Reads every recipe and lays the layers on each other.
 pub fn assemble(layers: &[Layer]) -> (Book, Vec<Finding>) {
     let files = layers.iter().flat_map(|layer| layer.files.iter().map(|file| read(file, &layer.name)));
-    lay(layers, files.collect())
+    lay(layers, files)
 }
 
 /// Lays layers on each other, their files read by [`read`] in order.
 ///
 /// Returns the good recipes and all findings, in the order of files and
 /// lines; a recipe with an error is not in the book, the others are.
-pub fn lay(layers: &[Layer], files: Vec<ReadFile>) -> (Book, Vec<Finding>) {
+pub fn lay(layers: &[Layer], files: impl IntoIterator<Item = ReadFile>) -> (Book, Vec<Finding>) {
+    let many = layers.iter().map(|layer| layer.files.len()).sum();
     let mut findings = Vec::new();
     let mut shelf = Shelf::default();
-    let mut names: Vec<(usize, Arc<str>)> = Vec::with_capacity(files.len());
-    shelf.entries.reserve(files.len());
-    shelf.by_name.reserve(files.len());
+    let mut names: Vec<(usize, Arc<str>)> = Vec::with_capacity(many);
+    shelf.entries.reserve(many);
+    shelf.by_name.reserve(many);
     let mut files = files.into_iter();
     for (at, layer) in layers.iter().enumerate() {
         let name: Arc<str> = layer.name.as_str().into();

@@ -105,7 +105,9 @@ const PIECE: usize = 2 << 20;
 /// See `exec::local::fill_heap`.
 #[cfg(target_env = "gnu")]
 pub fn fill_heap(bytes: usize) {
-    let probe: Vec<u8> = Vec::with_capacity(PROBE);
+    // At the end of the heap, where what comes next will lie: no piece that is
+    // free within it has so much.
+    let probe: Vec<u8> = Vec::with_capacity(bytes.min(MUCH));
     let at = probe.as_ptr() as usize;
     // SAFETY: only asks where the data segment ends.
     let end = unsafe { libc::sbrk(0) } as usize;
