@@ -225,10 +225,16 @@ pub struct Room {
 #[derive(Clone, Debug)]
 pub struct Spec {
     /// Parts that other keys have, too.
-    common: Option<Arc<Spec>>,
+    common: Option<Arc<Common>>,
     text: Box<str>,
     ends: Box<[(u32, u32)]>,
 }
+
+/// Parts that many keys have. Who counts them must not wait for who reads
+/// them: the counts that lie before this have a cache line of their own.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct Common(Spec);
 
 /// Writes a key from named parts. The order of `part` calls does not matter:
 /// parts are sorted by name.
@@ -239,7 +245,7 @@ pub struct Spec {
 #[derive(Clone, Debug, Default)]
 pub struct KeyWriter {
     /// Parts that other keys have, too.
-    common: Option<Arc<Spec>>,
+    common: Option<Arc<Common>>,
     text: String,
     /// Where each name and its value end.
     ends: Vec<(u32, u32)>,
@@ -252,12 +258,12 @@ impl KeyWriter {
     }
 
     /// A key that has all parts of another, which is not copied.
-    pub fn after(common: &Arc<Spec>) -> Self {
+    pub fn after(common: &Arc<Common>) -> Self {
         Self { common: Some(Arc::clone(common)), ..Self::new() }
     }
 
     /// The same as [`KeyWriter::after`], in the room that this one has.
-    pub fn again(mut self, common: &Arc<Spec>) -> Self {
+    pub fn again(mut self, common: &Arc<Common>) -> Self {
         self.common = Some(Arc::clone(common));
         self.text.clear();
         self.ends.clear();
@@ -300,8 +306,8 @@ impl KeyWriter {
         parts
     }
 
-    /// What was written, with room for nothing more.
-    pub fn kept(&self) -> Spec {
+    /// What was written, with room for nothing more; what is common goes with it.
+    pub fn keep(&mut self) -> Spec {
         let mut text = String::with_capacity(self.text.len());
         let mut ends = Vec::with_capacity(self.ends.len());
         for (name, value) in self.sorted() {
@@ -311,7 +317,17 @@ impl KeyWriter {
             text.push_str(value);
             ends.push((name_end, text.len() as u32));
         }
-        Spec { common: self.common.clone(), text: text.into(), ends: ends.into() }
+        Spec { common: self.common.take(), text: text.into(), ends: ends.into() }
+    }
+
+    /// The same of a key that is written further.
+    pub fn kept(&self) -> Spec {
+        self.clone().keep()
+    }
+
+    /// What was written, for many keys.
+    pub fn shared(&self) -> Arc<Common> {
+        Arc::new(Common(self.kept()))
     }
 
     /// The parts, sorted.
@@ -332,7 +348,7 @@ impl KeyWriter {
 }
 
 /// No parts in pieces.
-const NONE: (usize, fn(usize) -> StepPart<'static>) = (0, |_| unreachable!("there are none"));
+pub const NONE: (usize, fn(usize) -> StepPart<'static>) = (0, |_| unreachable!("there are none"));
 
 /// Names and values, one after the other in a text.
 fn each<'k>(text: &'k str, ends: &'k [(u32, u32)]) -> impl Iterator<Item = (&'k str, &'k str)> {
@@ -347,7 +363,7 @@ fn each<'k>(text: &'k str, ends: &'k [(u32, u32)]) -> impl Iterator<Item = (&'k 
 impl Spec {
     /// Names and values with those in common, sorted.
     fn each(&self) -> impl Iterator<Item = (&str, &str)> {
-        let common = self.common.as_deref().map_or(("", &[][..]), |common| (&common.text, &common.ends));
+        let common = self.common.as_deref().map_or(("", &[][..]), |common| (&common.0.text, &common.0.ends));
         let mut own = each(&self.text, &self.ends).peekable();
         let mut common = each(common.0, common.1).peekable();
         std::iter::from_fn(move || match (own.peek(), common.peek()) {
@@ -445,7 +461,7 @@ mod tests {
         let step = common.step_key();
         let mut alone = KeyWriter::new();
         alone.part("b", "2").part("d", "4").part("a", "1").part("c", format!("3 {}", step.hex()));
-        let common = Arc::new(common.kept());
+        let common = common.shared();
         let part = StepPart { name: ["c", "", ""], value: ["3", " "], key: &step };
         let mut shared = KeyWriter::after(&common);
         shared.part("a", "1").step_part(&part);

@@ -102,32 +102,43 @@ impl Sha256 {
         if body.len() != 43 {
             return None;
         }
-        let (mut out, mut bytes) = ([0; 32], body.as_bytes().chunks(4));
-        let mut bits = 0;
+        let (mut out, mut fours) = ([0; 32], body.as_bytes().chunks(4));
+        let (mut bits, mut all) = (0, 0);
         for three in out.chunks_mut(3) {
             // Four digits are three bytes; the last three are two and two bits.
-            let four = bytes.next()?;
-            bits = four.iter().try_fold(0u32, |bits, digit| Some(bits << 6 | base64_digit(*digit)?))?;
+            let four = fours.next()?;
+            bits = 0;
+            for digit in four {
+                let value = BASE64_VALUE[usize::from(*digit)];
+                all |= value;
+                bits = bits << 6 | u32::from(value);
+            }
             bits <<= 8 + 6 * (4 - four.len());
             three.copy_from_slice(&bits.to_be_bytes()[..three.len()]);
             bits <<= 8 * three.len();
+        }
+        if all == NO_DIGIT {
+            return None;
         }
         // Non-zero padding bits would be a second spelling of one hash.
         if bits != 0 { None } else { Some(Self(out)) }
     }
 }
 
-fn base64_digit(digit: u8) -> Option<u32> {
-    let value = match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    };
-    Some(u32::from(value))
-}
+/// Is no value of a base64 digit, nor are several together.
+const NO_DIGIT: u8 = 0xff;
+
+/// The value of each base64 digit: there are thousands of hashes, and which
+/// kind of digit comes next cannot be foreseen.
+const BASE64_VALUE: [u8; 256] = {
+    let mut all = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 64 {
+        all[BASE64[value] as usize] = value as u8;
+        value += 1;
+    }
+    all
+};
 
 impl FromStr for Sha256 {
     type Err = String;

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::error::{Result, count};
@@ -18,6 +19,11 @@ use crate::tree::{RelPath, Tree};
 
 /// Bytes of text that are told at once.
 const PART: usize = 1 << 16;
+
+/// Lines that are worth a thread.
+const MANY: usize = 10_000;
+/// Parts that are written before they are told.
+const AHEAD: usize = 4;
 
 /// A step that is not in the store, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,8 +77,24 @@ pub fn missing(plan: &Plan, store: &Store) -> Result<Vec<Missing>> {
 }
 
 /// The text of `plan`, a line a step and the sum, told in parts: that of
-/// thousands of recipes has megabytes.
+/// thousands of recipes has megabytes, and one thread writes what the other
+/// tells.
 pub fn plan_text(plan: &Plan, missing: &[Missing], jobs: usize, mut tell: impl FnMut(&str)) {
+    if missing.len() < MANY {
+        lines(plan, missing, |part| tell(&part));
+    } else {
+        std::thread::scope(|scope| {
+            let (to, from) = mpsc::sync_channel(AHEAD);
+            // Nobody listens any more only when telling panicked.
+            scope.spawn(move || lines(plan, missing, |part| drop(to.send(part))));
+            from.iter().for_each(|part| tell(&part));
+        });
+    }
+    tell(&sum(plan, missing, jobs));
+}
+
+/// A line a step, in parts.
+fn lines(plan: &Plan, missing: &[Missing], mut tell: impl FnMut(String)) {
     let mut out = String::new();
     for m in missing {
         let step = &plan.steps[m.step];
@@ -86,24 +108,26 @@ pub fn plan_text(plan: &Plan, missing: &[Missing], jobs: usize, mut tell: impl F
         }
         out.push('\n');
         if out.len() > PART {
-            tell(&out);
-            out.clear();
+            let room = String::with_capacity(out.capacity());
+            tell(std::mem::replace(&mut out, room));
         }
     }
-    let certain = missing.iter().filter(|m| m.certain).count();
+    tell(out);
+}
+
+/// The last line.
+fn sum(plan: &Plan, missing: &[Missing], jobs: usize) -> String {
     if missing.is_empty() {
-        out.push_str("nothing to do: everything is in the store\n");
-    } else {
-        let about = || about(plan, missing, jobs).as_secs_f64();
-        let time = match missing.iter().filter(|m| m.expected.is_none()).count() {
-            0 => format!("about {:.1} s", about()),
-            unknown if unknown == missing.len() => "none of them was timed before".to_owned(),
-            unknown => format!("about {:.1} s and {unknown} that were never timed", about()),
-        };
-        let steps = count(certain, "step");
-        let _ = writeln!(out, "{steps} will run, {} may; {time}", missing.len() - certain);
+        return "nothing to do: everything is in the store\n".to_owned();
     }
-    tell(&out);
+    let certain = missing.iter().filter(|m| m.certain).count();
+    let about = || about(plan, missing, jobs).as_secs_f64();
+    let time = match missing.iter().filter(|m| m.expected.is_none()).count() {
+        0 => format!("about {:.1} s", about()),
+        unknown if unknown == missing.len() => "none of them was timed before".to_owned(),
+        unknown => format!("about {:.1} s and {unknown} that were never timed", about()),
+    };
+    format!("{} will run, {} may; {time}\n", count(certain, "step"), missing.len() - certain)
 }
 
 /// A word, filled up to a width in characters, and a space.

@@ -16,7 +16,7 @@ use recipes::set::{Member, PackageSet, RecipeId, Tests};
 use super::spec::{self, Common, Of};
 use super::{Depth, Draft, Facts, Goals, Input, Local, Places, Role, version_at};
 use crate::event::StepKind;
-use crate::key::KeyWriter;
+use crate::key::{KeyWriter, NONE, Room, Spec, StepKey, StepPart};
 
 /// Steps that are handed on at once: to wake the thread that waits for them
 /// costs more than to make some.
@@ -40,6 +40,7 @@ pub(super) struct Maker<'a> {
     building: BTreeSet<RecipeId>,
     /// Per recipe, once it is spoken of.
     words: Vec<OnceCell<Words>>,
+    room: Room,
 }
 
 /// What steps call a package, each text there once.
@@ -81,7 +82,7 @@ impl<'a> Maker<'a> {
         let of = Places::of(set.ids().len());
         let words = set.ids().map(|_| OnceCell::new()).collect();
         let common = Common::new(facts);
-        Self { set, common, local, count, drafts, keys, of, findings, building, words }
+        Self { set, common, local, count, drafts, keys, of, findings, building, words, room: Room::default() }
     }
 
     /// The steps that were asked for, and where all are.
@@ -163,7 +164,13 @@ impl<'a> Maker<'a> {
         let Words { package, subject, version_at, .. } = self.words(id);
         let (package, subject, version_at) = (package.clone(), subject.clone(), *version_at);
         let spec = self.common.kept(own);
-        self.drafts.push(Draft { kind, recipe: id, package, subject, inputs, spec, version_at });
+        // The other thread has more to do: these rest on nothing that it makes.
+        let key = match kind {
+            StepKind::Fetch => Some(spec.step_key_with(NONE, &mut self.room)),
+            StepKind::Source => self.key_after(&spec, &inputs),
+            _ => None,
+        };
+        self.drafts.push(Draft { kind, recipe: id, package, subject, inputs, key, spec, version_at });
         self.count += 1;
         if self.drafts.len() == BATCH {
             self.hand_on();
@@ -172,9 +179,20 @@ impl<'a> Maker<'a> {
         index
     }
 
+    /// The key of a step that needs the one before it and no other, if that
+    /// has one.
+    fn key_after(&mut self, spec: &Spec, inputs: &[Input]) -> Option<StepKey> {
+        let ([input], before) = (inputs, self.drafts.last()?) else { return None };
+        let key = before.key.filter(|_| input.step() + 1 == self.count)?;
+        let version = &before.package[before.version_at as usize..];
+        let part = StepPart { name: ["input ", input.role.word().0, ""], value: [version, " "], key: &key };
+        Some(spec.step_key_with((1, |_| part), &mut self.room))
+    }
+
     fn hand_on(&mut self) {
         // Nobody takes them only when keying panicked, which is told there.
-        let _ = self.keys.send(std::mem::take(&mut self.drafts));
+        let room = Vec::with_capacity(if self.drafts.len() == BATCH { BATCH } else { 0 });
+        let _ = self.keys.send(std::mem::replace(&mut self.drafts, room));
     }
 
     /// Whose steps are made.

@@ -287,6 +287,8 @@ struct Draft {
     package: Arc<str>,
     subject: Arc<str>,
     inputs: Vec<Input>,
+    /// Where it is known already.
+    key: Option<StepKey>,
     spec: Spec,
     version_at: u32,
 }
@@ -295,8 +297,11 @@ struct Draft {
 /// kept as it is: to give up or move another thread's memory is to wait for it.
 fn keyed(drafts: &Receiver<Vec<Draft>>, mut steps: Vec<Step>) -> Vec<Step> {
     let mut room = Room::default();
-    for Draft { kind, recipe, package, subject, inputs, spec, version_at } in drafts.iter().flatten() {
-        let key = spec.step_key_with((inputs.len(), |n| part(&steps, &inputs[n])), &mut room);
+    for Draft { kind, recipe, package, subject, inputs, key, spec, version_at } in drafts.iter().flatten() {
+        let many = inputs.len();
+        // The first is the package's own, and stands behind its dependencies.
+        let part = |n: usize| part(&steps, &inputs[if n + 1 == many { 0 } else { n + 1 }]);
+        let key = key.unwrap_or_else(|| spec.step_key_with((many, part), &mut room));
         steps.push(Step { kind, recipe, package, subject, inputs, key, spec, version_at });
     }
     steps.shrink_to_fit();

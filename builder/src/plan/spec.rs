@@ -10,7 +10,7 @@ use recipes::recipe::{Expect, Format, GitRev, Origin, Patch, Phase, Promise, Rec
 
 use super::{Facts, Local};
 use crate::event::StepKind;
-use crate::key::{Digest, KeyWriter, Spec};
+use crate::key::{self, Digest, KeyWriter, Spec};
 
 /// Raised when what our own code does in a step changes its output.
 const fn version(kind: StepKind) -> u32 {
@@ -43,7 +43,7 @@ pub struct Of<'r> {
 pub struct Common<'a> {
     facts: &'a Facts,
     /// By kind, and whether a compiler is declared.
-    heads: [[OnceCell<Arc<Spec>>; 2]; StepKind::COUNT],
+    heads: [[OnceCell<Arc<key::Common>>; 2]; StepKind::COUNT],
     /// One that was written and copied: the next is written in its room.
     spare: Cell<Option<KeyWriter>>,
 }
@@ -55,15 +55,15 @@ impl<'a> Common<'a> {
     }
 
     /// What was written, as it is kept.
-    pub fn kept(&self, own: KeyWriter) -> Spec {
-        let kept = own.kept();
+    pub fn kept(&self, mut own: KeyWriter) -> Spec {
+        let kept = own.keep();
         self.spare.set(Some(own));
         kept
     }
 
     fn start(&self, kind: StepKind, compiler: bool) -> KeyWriter {
         let head = &self.heads[kind as usize][usize::from(compiler)];
-        let head = head.get_or_init(|| Arc::new(head_of(kind, self.facts, compiler).kept()));
+        let head = head.get_or_init(|| head_of(kind, self.facts, compiler).shared());
         self.spare.take().map_or_else(|| KeyWriter::after(head), |spare| spare.again(head))
     }
 }

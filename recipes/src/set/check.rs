@@ -102,9 +102,12 @@ impl PackageSet {
         let graph = BuildGraph(self.ids().map(|_| None).collect());
         let mut found = Explored { seen: Vec::new(), graph, troubles: Vec::new() };
         let mut todo = Todo { met: vec![false; self.recipes.len()], ids: VecDeque::new() };
+        // Whose run closure was looked at, and is whole.
+        let mut looked = vec![false; self.recipes.len()];
         for goal in goals {
             let run = self.needed(&Purpose::Run(goal.id, goal.extras.clone()), &mut found.troubles);
             todo.push(goal.id);
+            looked[goal.id.0] |= goal.extras.is_empty() && matches!(run, Needed::Kept(_));
             run.ids().for_each(|id| todo.push(id));
             let tested: BTreeSet<RecipeId> = match tests {
                 Tests::None => BTreeSet::new(),
@@ -123,8 +126,10 @@ impl PackageSet {
             found.seen.push(id);
             let build = self.needed(&Purpose::Build(id), &mut found.troubles);
             build.ids().for_each(|id| todo.push(id));
-            let run = self.needed(&Purpose::Run(id, Vec::new()), &mut found.troubles);
-            run.ids().for_each(|id| todo.push(id));
+            if !looked[id.0] {
+                let run = self.needed(&Purpose::Run(id, Vec::new()), &mut found.troubles);
+                run.ids().for_each(|id| todo.push(id));
+            }
             found.graph.0[id.0] = Some(build);
             let edges = self.edges(id);
             found.troubles.extend(self.unknown_extras(edges.build.iter().chain(&edges.run)));

@@ -20,6 +20,7 @@ mod users;
 mod walk;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::diag::{Finding, Place};
@@ -125,8 +126,10 @@ struct Facts {
 pub struct PackageSet {
     recipes: Vec<Arc<Recipe>>,
     target: Target,
-    /// Sorted; the recipes of each name highest version first.
-    names: Vec<(PackageName, Vec<RecipeId>)>,
+    /// Sorted, each with where its recipes are in `order`.
+    names: Vec<(PackageName, Range<u32>)>,
+    /// By name, those of one name highest version first.
+    order: Vec<RecipeId>,
     index: HashMap<PackageName, NameId>,
     /// The name and the rank among its versions of each recipe.
     positions: Vec<(NameId, usize)>,
@@ -146,21 +149,22 @@ impl PackageSet {
             let (ra, rb) = (&recipes[a.0], &recipes[b.0]);
             ra.pname.cmp(&rb.pname).then_with(|| rb.version.cmp(&ra.version)).then_with(|| b.cmp(a))
         });
-        let mut names: Vec<(PackageName, Vec<RecipeId>)> = Vec::new();
+        let mut names: Vec<(PackageName, Range<u32>)> = Vec::with_capacity(recipes.len());
         let mut positions = vec![(0, 0); recipes.len()];
-        for id in order {
+        for (at, id) in (0..).zip(&order) {
             let pname = &recipes[id.0].pname;
             if names.last().is_none_or(|(last, _)| last != pname) {
-                names.push((pname.clone(), Vec::new()));
+                names.push((pname.clone(), at..at));
             }
             let name = names.len() - 1;
-            positions[id.0] = (name as NameId, names[name].1.len());
-            names[name].1.push(id);
+            let range = &mut names[name].1;
+            positions[id.0] = (name as NameId, range.len());
+            range.end += 1;
         }
         let index = names.iter().enumerate().map(|(i, (name, _))| (name.clone(), i as NameId)).collect();
         let facts = recipes.iter().map(|_| Facts::default()).collect();
         let (slots, memo) = Default::default();
-        Self { recipes, target, names, index, positions, facts, slots, memo }
+        Self { recipes, target, names, order, index, positions, facts, slots, memo }
     }
 
     /// A recipe of the set.
@@ -395,7 +399,8 @@ impl PackageSet {
     }
 
     fn versions_of(&self, name: NameId) -> &[RecipeId] {
-        &self.names[name as usize].1
+        let Range { start, end } = self.names[name as usize].1;
+        &self.order[start as usize..end as usize]
     }
 
     fn position(&self, id: RecipeId) -> (NameId, usize) {
