@@ -12,7 +12,7 @@ use action::{Action, ActionResult, Level};
 
 use crate::error::Error;
 pub use local::{
-    Local, LocalOptions, become_command, doctor, fill_heap, init_main, local, roomy_heap, share_heap,
+    Filling, Local, LocalOptions, become_command, doctor, fill_heap, init_main, local, roomy_heap, share_heap,
 };
 pub use stop::Stop;
 

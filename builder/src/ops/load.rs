@@ -32,7 +32,7 @@ use looked::{clean, entries, note, steps_up};
 use names::{is_either, is_foreign, looks_like_recipe, may_be_recipe};
 use side_by_side::read_many;
 pub use side_by_side::side_by_side;
-use text::text;
+use text::{Text, mentioned, text};
 
 /// The name of the workspace file.
 pub const WORKSPACE_FILE: &str = "wheelwright.toml";
@@ -204,8 +204,9 @@ impl Begun<'_> {
             ours
         })?;
         let read = slots.into_iter().filter_map(OnceLock::into_inner).chain(more);
-        read_many(self.reader.ambient.cpus, self.reader.disk.len());
+        let filling = read_many(self.reader.ambient.cpus, self.reader.disk.len());
         let (book, mut findings) = book::lay(&layers, read);
+        drop(filling);
         let Self { mut reader, root, workspace, .. } = self;
         for (dir, place) in reader.no_folder {
             // Where there is no folder, what is missing in it is no news.
@@ -280,16 +281,6 @@ fn base_layer() -> Layer {
         })
         .collect();
     Layer { name: "base".into(), files }
-}
-
-/// A file, and whether it says anything of a pyproject.toml.
-type Text = (Arc<SourceFile>, bool);
-
-fn mentioned(text: Result<Arc<SourceFile>>) -> Result<Text> {
-    text.map(|file| {
-        let mentions = file.text.contains("pyproject");
-        (file, mentions)
-    })
 }
 
 struct Reader<'a> {

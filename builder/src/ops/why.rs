@@ -285,6 +285,35 @@ mod tests {
     }
 
     #[test]
+    fn thousands_of_lines_come_in_their_order() {
+        let step = |n: usize| {
+            let mut spec = crate::key::KeyWriter::new();
+            spec.part("name", n.to_string());
+            let kind = if n.is_multiple_of(3) { StepKind::Build } else { StepKind::Verify };
+            Step::made_up(recipes::set::RecipeId(0), kind, (spec, Vec::new()))
+        };
+        let told = |many: usize| {
+            let plan = Plan { steps: (0..many).map(step).collect(), goals: vec![], of: Places::default() };
+            let missing = |step| Missing { step, certain: true, differences: None, expected: None };
+            let missing: Vec<Missing> = (0..many).map(missing).collect();
+            let mut parts: Vec<String> = Vec::new();
+            plan_text(&plan, &missing, 2, |part| parts.push(part.to_owned()));
+            (parts.len(), parts.concat())
+        };
+        for many in [MANY - 1, MANY] {
+            let (parts, text) = told(many);
+            assert!(parts > 3, "{parts}");
+            assert_eq!(text.lines().count(), many + 1);
+            let build = |n: &usize| n.is_multiple_of(3);
+            let said = text.lines().take(many).map(|line| line.starts_with("will build    toy 1 "));
+            assert!(said.eq((0..many).map(|n| build(&n))));
+            assert!(
+                text.ends_with(&format!("{many} steps will run, 0 may; none of them was timed before\n"))
+            );
+        }
+    }
+
+    #[test]
     fn a_chain_takes_as_long_however_many_could_work() {
         let step = |name: &str, inputs: &[usize]| {
             let mut spec = crate::key::KeyWriter::new();

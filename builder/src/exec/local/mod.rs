@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{ExecError, Executor, Fact, Stop};
@@ -132,8 +133,21 @@ pub fn roomy_heap() {
 /// pages beside it, on a thread that ends by itself: the kernel clears each of
 /// them, which is a third of what a thread does that only allocates. For those
 /// who know that they will need as much, after [`roomy_heap`].
-pub fn fill_heap(bytes: usize) {
-    os::fill_heap(bytes);
+pub fn fill_heap(bytes: usize) -> Filling {
+    let filling = Filling::default();
+    os::fill_heap(bytes, Arc::clone(&filling.0));
+    filling
+}
+
+/// A heap that is being filled, until this is dropped: while a page is cleared,
+/// who starts a thread waits for it.
+#[derive(Debug, Default)]
+pub struct Filling(Arc<AtomicBool>);
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What this host can do and what would help it do more. Tries each level once

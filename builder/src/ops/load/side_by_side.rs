@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::exec::{fill_heap, roomy_heap};
+use crate::exec::{Filling, fill_heap, roomy_heap};
 
 /// So many files are worth another thread: it costs what some of them do.
 const WORTH_A_THREAD: usize = 40;
@@ -59,11 +59,10 @@ pub fn side_by_side<T: Sync, R: Send>(cpus: usize, of: &[T], f: impl Fn(&T) -> R
 }
 
 /// That so many files were read, and only one of several processors has work
-/// now: the others make the room ready that their plan will take.
-pub fn read_many(cpus: usize, files: usize) {
-    if files >= WORTH_ROOM && cpus > 1 {
-        fill_heap(files * OF_A_FILE);
-    }
+/// now: until it has work for them, too, the others make the room ready that
+/// their plan will take.
+pub fn read_many(cpus: usize, files: usize) -> Option<Filling> {
+    (files >= WORTH_ROOM && cpus > 1).then(|| fill_heap(files * OF_A_FILE))
 }
 
 #[cfg(test)]

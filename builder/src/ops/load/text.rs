@@ -42,6 +42,17 @@ pub(super) fn text(cwd: &Path, path: &Path) -> Result<Arc<SourceFile>> {
     Ok(Arc::new(SourceFile { path: shown, text }))
 }
 
+/// A file, and whether it says anything of a pyproject.toml.
+pub(super) type Text = (Arc<SourceFile>, bool);
+
+/// Where it is read, while others read, too.
+pub(super) fn mentioned(text: Result<Arc<SourceFile>>) -> Result<Text> {
+    text.map(|file| {
+        let mentions = file.text.contains("pyproject");
+        (file, mentions)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::{LARGEST_FILE, text};

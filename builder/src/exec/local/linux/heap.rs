@@ -5,6 +5,9 @@
 //! threads then holds several times of what it uses. Must never know what the
 //! memory is used for.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 /// Beyond this many arenas threads hardly wait for each other.
 const MOST_ARENAS: usize = 8;
 /// Buffers from this size on are given back when they are freed.
@@ -104,7 +107,7 @@ const PIECE: usize = 2 << 20;
 
 /// See `exec::local::fill_heap`.
 #[cfg(target_env = "gnu")]
-pub fn fill_heap(bytes: usize) {
+pub fn fill_heap(bytes: usize, enough: Arc<AtomicBool>) {
     // At the end of the heap, where what comes next will lie: no piece that is
     // free within it has so much.
     let probe: Vec<u8> = Vec::with_capacity(bytes.min(MUCH));
@@ -113,7 +116,8 @@ pub fn fill_heap(bytes: usize) {
     let end = unsafe { libc::sbrk(0) } as usize;
     let pieces = (at.next_multiple_of(PIECE)..end.min(at.saturating_add(bytes))).step_by(PIECE);
     let fill = move || {
-        for piece in pieces.take_while(|piece| piece + PIECE <= end) {
+        let wanted = |piece: &usize| piece + PIECE <= end && !enough.load(Ordering::Relaxed);
+        for piece in pieces.take_while(wanted) {
             // SAFETY: pages are there afterwards as if they had been written
             // to; nothing in them changes. Where no memory is any more, or the
             // kernel does not know the advice, it says so.
@@ -129,7 +133,7 @@ pub fn fill_heap(bytes: usize) {
 
 /// The allocator has ways of its own.
 #[cfg(not(target_env = "gnu"))]
-pub fn fill_heap(_bytes: usize) {}
+pub fn fill_heap(_bytes: usize, _enough: Arc<AtomicBool>) {}
 
 /// The allocator has ways of its own.
 #[cfg(not(target_env = "gnu"))]
@@ -181,7 +185,7 @@ mod tests {
         let many =
             |from: usize| (from..from + 5000).map(|n| vec![n; 20 + n % 7]).collect::<Vec<Vec<usize>>>();
         let before = many(0);
-        fill_heap(64 << 20);
+        fill_heap(64 << 20, Arc::default());
         let after = many(5000);
         assert_eq!((before, after), (many(0), many(5000)));
     }
