@@ -3,6 +3,7 @@
 //! Knows which closures a plan will need and that building must not go in
 //! circles. Must never know how a plan is made.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 
@@ -271,8 +272,8 @@ fn shortest_cycle(
                 cycle.reverse();
                 return Some(cycle);
             }
-            if !came_from.contains_key(&next) {
-                came_from.insert(next, id);
+            if let Entry::Vacant(place) = came_from.entry(next) {
+                place.insert(id);
                 todo.push_back(next);
             }
         }
