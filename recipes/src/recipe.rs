@@ -436,3 +436,22 @@ pub struct Recipe {
     /// `[meta]`.
     pub meta: Meta,
 }
+
+/// Build systems that choose a release's compiler flags themselves and *add*
+/// CFLAGS to them.
+const OWN_FLAGS: [&str; 3] = ["meson-python", "py-build-cmake", "scikit-build-core"];
+
+impl Recipe {
+    /// Whether its build system brings the compiler flags of a release build.
+    /// Such a build knows nothing of the interpreter's own (`-fwrapv` among
+    /// them, which forbids optimisations that upstream's wheels have); one by
+    /// setuptools takes those, and where both are declared setuptools calls
+    /// the other.
+    pub fn brings_flags(&self) -> bool {
+        let names = |wanted: &[&str]| {
+            let name = |d: &Dependency| d.requirement.name().to_string();
+            self.build_system.iter().any(|d| wanted.contains(&name(d).as_str()))
+        };
+        names(&OWN_FLAGS) && !names(&["setuptools"])
+    }
+}

@@ -40,6 +40,35 @@ fn a_second_run_does_nothing_and_asks_nobody() {
 }
 
 #[test]
+fn only_a_build_system_without_flags_of_its_own_is_told_the_interpreters() {
+    let compiled = |name: &str| {
+        let flags = format!("src/{name}/flags.py");
+        Project::new(name, "1.0")
+            .hook(&format!("import os\nopen({flags:?}, 'w').write('FLAGS = %r' % os.environ['CFLAGS'])\n"))
+            .recipe_says("[external]\nbuild-requires = [\"virtual:compiler/c\"]\n")
+    };
+    let world = World::new(&[
+        Project::new("meson-python", "999.0"),
+        Project::new("setuptools", "999.0"),
+        compiled("hub"),
+        compiled("spoke").builds_with("meson-python"),
+        compiled("rim").builds_with("meson-python").builds_with("setuptools"),
+    ]);
+    let of = |name: &str| {
+        world.build(&[name]);
+        world.python(&format!("import {name}.flags as m; print(m.FLAGS)"))
+    };
+    let seen = ["hub", "spoke", "rim"].map(of);
+    let own = world.python("import sysconfig; print(sysconfig.get_config_var('CFLAGS'))");
+    let own = own.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(own.contains("-fwrapv"), "no test without it: {own}");
+    let ours = &seen[1];
+    assert!(ours.starts_with("-g0 -ffile-prefix-map="), "{ours}");
+    let both = format!("{own} {ours}");
+    assert_eq!([&seen[0], &seen[2]], [&both, &both]);
+}
+
+#[test]
 fn the_older_kind_of_index_serves_as_well() {
     let world = World::new(&[Project::new("Hub.Cap", "1.0")]);
     world.index.only_html();

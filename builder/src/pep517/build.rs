@@ -37,7 +37,8 @@ pub struct BuildSpec {
     pub inputs: BTreeMap<String, Input>,
     /// Read-only host paths: the interpreter.
     pub host_paths: Vec<PathBuf>,
-    /// The interpreter's own CFLAGS.
+    /// The interpreter's own CFLAGS, for a build system that would take them;
+    /// empty for one that brings flags ([`recipes::recipe::Recipe::brings_flags`]).
     pub cflags: String,
     /// Whether `[external]` declares a compiler.
     pub compiler: bool,

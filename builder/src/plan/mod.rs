@@ -60,7 +60,7 @@ pub struct Facts {
     pub host: Digest,
     /// The isolation asked for.
     pub level: Level,
-    /// The C flags builds get, and the policy's version.
+    /// The C flags builds get (but those with flags of their own), and the policy's version.
     pub c_flags: String,
 }
 

@@ -214,6 +214,10 @@ pub fn source(id: usize, of: Of<'_>, source: &Source, common: &Common<'_>, local
 pub fn build(of: Of<'_>, source: &Source, common: &Common<'_>) -> KeyWriter {
     let recipe = of.recipe;
     let mut key = common.start(StepKind::Build, declares_compiler(recipe));
+    // Its build system is an input; what we tell it is told by this.
+    if declares_compiler(recipe) && recipe.brings_flags() {
+        key.part("the interpreter's C flags", "left out");
+    }
     let format = match recipe.format {
         Format::Pyproject => "pyproject",
         Format::Wheel => "wheel",

@@ -94,3 +94,18 @@ fn wants(texts: &[&str]) -> Vec<Want> {
 fn closed(set: &PackageSet, texts: &[&str]) -> String {
     line(set, set.close(&[], &wants(texts)))
 }
+
+#[test]
+fn a_build_system_with_flags_of_its_own_is_known_by_name() {
+    let text = short(
+        "numpy 2: | build: Meson_Python>=0.18, cython
+         pybind 3: | build: scikit-build-core
+         older 1: | build: scikit-build-core, setuptools
+         yarl 1: | build: setuptools, cython
+         data 1: | build:",
+    );
+    let brings: Vec<(String, bool)> =
+        recipes(&text).iter().map(|r| (r.pname_text.clone(), r.brings_flags())).collect();
+    let expected = [("numpy", true), ("pybind", true), ("older", false), ("yarl", false), ("data", false)];
+    assert_eq!(brings, expected.map(|(name, brings)| (name.to_owned(), brings)));
+}

@@ -122,13 +122,11 @@ fn workspaces(
 }
 
 /// Whether the backend of a package takes CFLAGS *in place of* the
-/// interpreter's own flags, as setuptools does. meson knows nothing of the
-/// interpreter's and adds the variable to its own.
+/// interpreter's own flags, as setuptools does. Others add the variable to
+/// flags of their own.
 fn takes_variables(ours: &Ours<'_>, goal: &str) -> bool {
     let mine = |r: &&Recipe| format!("{}=={}", r.pname, r.version) == goal;
-    let meson =
-        |r: &Recipe| r.build_system.iter().any(|d| d.requirement.name().to_string() == "meson-python");
-    !ours.recipes.iter().find(mine).is_some_and(meson)
+    !ours.recipes.iter().find(mine).is_some_and(Recipe::brings_flags)
 }
 
 /// The variables with which a compiler is told what it is told in the peers'

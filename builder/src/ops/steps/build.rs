@@ -102,7 +102,7 @@ fn spec(
         epoch,
         inputs: BTreeMap::from([("/env".to_owned(), Input::Host(env.to_owned()))]),
         host_paths: machines.interpreter.host_paths(view(declares_compiler(recipe))),
-        cflags: machines.interpreter.facts.cflags.clone(),
+        cflags: if recipe.brings_flags() { String::new() } else { machines.interpreter.facts.cflags.clone() },
         compiler: declares_compiler(recipe),
         pretend_version: source::pretends_version(&source.origin),
         jobserver: machines.jobserver_flag().map_err(broken)?,
